@@ -1,0 +1,121 @@
+"""Makes a virtual environment that holds exactly what one hash-pinned requirements file lists.
+
+Run with the interpreter that the environment shall have, standard library only:
+
+    python3 tools/environment.py .venv requirements-dev.txt
+
+uv is fetched first and installs the rest; where it cannot, pip does. An environment that is already right is left alone, so every `make` target may ask for it first. One that
+belongs to another requirements file, or to another interpreter, is made anew: then it can hold no leftovers.
+Any number of callers may ask at the same time; one works and the others wait for it.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+STAMP = "made-from.sha256"
+SUPPORTED = ((3, 11), (3, 12), (3, 13))
+# Wheels only: installing runs no code of the packages.
+HASHED_WHEELS = ("--require-hashes", "--only-binary", ":all:")
+
+
+def fingerprint(requirements: Path) -> str:
+    """Return a digest of everything an environment is made from: the pins and the interpreter."""
+    identity = f"{sys.version}\n{os.path.realpath(sys.executable)}\n".encode()
+    return hashlib.sha256(identity + requirements.read_bytes()).hexdigest()
+
+
+def is_current(environment: Path, wanted: str) -> bool:
+    """Tell whether the environment was finished with this very fingerprint."""
+    try:
+        return (environment / STAMP).read_text() == wanted
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def only_one(environment: Path) -> Iterator[None]:
+    """Hold a lock beside the environment, so that two callers never make it at the same time."""
+    with environment.with_name(f"{environment.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def create(environment: Path) -> None:
+    """Put an empty environment with pip there, whatever was there before."""
+    venv.EnvBuilder(clear=True, with_pip=True, symlinks=True, prompt="tallyhook").create(environment)
+
+
+def install_with_pip(environment: Path, requirements: Path) -> None:
+    """Install with the pip that came with the interpreter.
+
+    Raises:
+        subprocess.CalledProcessError: pip could not install, and has said why.
+    """
+    pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input", "-qq"]
+    # Every dependency is in the file by name, so there is nothing to resolve.
+    subprocess.run([*pip, "install", "--no-deps", *HASHED_WHEELS, "--requirement", requirements], check=True)
+
+
+def install_with_uv(environment: Path, requirements: Path) -> bool:
+    """Install with uv, which takes seconds where pip takes minutes; tell whether it could."""
+    uv_requirements = requirements.with_name("requirements-uv.txt")
+    uv_environment = environment.with_name(".venv-uv")
+    if bring_up_to_date(uv_environment, uv_requirements) != 0:
+        return False
+    python = environment / "bin" / "python"
+    uv = [uv_environment / "bin" / "uv", "--quiet", "pip", "install", "--python", python]
+    command = [*uv, "--no-deps", *HASHED_WHEELS, "--requirement", requirements]
+    return subprocess.run(command, check=False).returncode == 0
+
+
+def make(environment: Path, requirements: Path) -> None:
+    """Create the environment and install the requirements, every file checked against its hash.
+
+    Raises:
+        subprocess.CalledProcessError: the requirements could not be installed, and pip has said why.
+    """
+    create(environment)
+    if requirements.name == "requirements-uv.txt":
+        install_with_pip(environment, requirements)
+    elif not install_with_uv(environment, requirements):
+        # uv does not read pip's configuration, so behind a company's mirror only pip may get through.
+        print("uv could not install, trying pip (this takes minutes)")
+        create(environment)
+        install_with_pip(environment, requirements)
+
+
+def bring_up_to_date(environment: Path, requirements: Path) -> int:
+    """Make the environment unless it is right already, and return the exit code for the shell."""
+    wanted = fingerprint(requirements)
+    if is_current(environment, wanted):
+        return 0
+    with only_one(environment):
+        if is_current(environment, wanted):
+            return 0
+        print(f"making {environment} from {requirements}", flush=True)
+        try:
+            make(environment, requirements)
+        except subprocess.CalledProcessError as failure:
+            return failure.returncode
+        (environment / STAMP).write_text(wanted)
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    """Check the interpreter, then bring one environment up to date; return the exit code for the shell."""
+    if sys.version_info[:2] not in SUPPORTED:
+        wanted = ", ".join(f"{major}.{minor}" for major, minor in SUPPORTED)
+        print(f"Python {wanted} is needed, this is {sys.version.split()[0]}", file=sys.stderr)
+        return 1
+    return bring_up_to_date(Path(arguments[0]), Path(arguments[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
