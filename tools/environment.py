@@ -4,9 +4,9 @@ Run with the interpreter that the environment shall have, standard library only:
 
     python3 tools/environment.py .venv requirements-dev.txt
 
-uv is fetched first and installs the rest; where it cannot, pip does. An environment that is already right is left alone, so every `make` target may ask for it first. One that
-belongs to another requirements file, or to another interpreter, is made anew: then it can hold no leftovers.
-Any number of callers may ask at the same time; one works and the others wait for it.
+uv is fetched first and installs the rest; where it cannot, pip does. An environment that is right already is
+left alone, so every `make` target may ask for it first. Any number of callers may ask at the same time: one
+works and the others wait for it.
 """
 
 import fcntl
@@ -19,24 +19,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-STAMP = "made-from.sha256"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 # Wheels only: installing runs no code of the packages.
 HASHED_WHEELS = ("--require-hashes", "--only-binary", ":all:")
+STAMP = "made-from.txt"
 
 
-def fingerprint(requirements: Path) -> str:
-    """Return a digest of everything an environment is made from: the pins and the interpreter."""
-    identity = f"{sys.version}\n{os.path.realpath(sys.executable)}\n".encode()
-    return hashlib.sha256(identity + requirements.read_bytes()).hexdigest()
+def interpreter() -> str:
+    """Name the interpreter that runs this, so that an environment made by another one is noticed."""
+    return f"{os.path.realpath(sys.executable)} {sys.version.split()[0]}"
 
 
-def is_current(environment: Path, wanted: str) -> bool:
-    """Tell whether the environment was finished with this very fingerprint."""
+def stamp_of(requirements: Path) -> str:
+    """Return what the stamp of a finished environment says: its interpreter and a digest of its pins."""
+    return f"{interpreter()}\n{hashlib.sha256(requirements.read_bytes()).hexdigest()}\n"
+
+
+def read_stamp(environment: Path) -> str:
+    """Return the environment's stamp; empty if it was never finished."""
     try:
-        return (environment / STAMP).read_text() == wanted
+        return (environment / STAMP).read_text()
     except FileNotFoundError:
-        return False
+        return ""
 
 
 @contextmanager
@@ -53,55 +57,57 @@ def create(environment: Path) -> None:
 
 
 def install_with_pip(environment: Path, requirements: Path) -> None:
-    """Install with the pip that came with the interpreter.
+    """Fill a new environment with the pip that came with the interpreter.
 
     Raises:
         subprocess.CalledProcessError: pip could not install, and has said why.
     """
+    create(environment)
     pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input", "-qq"]
     # Every dependency is in the file by name, so there is nothing to resolve.
     subprocess.run([*pip, "install", "--no-deps", *HASHED_WHEELS, "--requirement", requirements], check=True)
 
 
 def install_with_uv(environment: Path, requirements: Path) -> bool:
-    """Install with uv, which takes seconds where pip takes minutes; tell whether it could."""
-    uv_requirements = requirements.with_name("requirements-uv.txt")
+    """Make the environment's packages equal to the file, in seconds where pip takes minutes; tell whether it could."""
     uv_environment = environment.with_name(".venv-uv")
-    if bring_up_to_date(uv_environment, uv_requirements) != 0:
+    if bring_up_to_date(uv_environment, requirements.with_name("requirements-uv.txt")) != 0:
         return False
-    python = environment / "bin" / "python"
-    uv = [uv_environment / "bin" / "uv", "--quiet", "pip", "install", "--python", python]
-    command = [*uv, "--no-deps", *HASHED_WHEELS, "--requirement", requirements]
-    return subprocess.run(command, check=False).returncode == 0
+    uv = [uv_environment / "bin" / "uv", "--quiet", "pip", "sync", "--python", environment / "bin" / "python"]
+    return subprocess.run([*uv, *HASHED_WHEELS, requirements], check=False).returncode == 0
 
 
-def make(environment: Path, requirements: Path) -> None:
-    """Create the environment and install the requirements, every file checked against its hash.
+def make(environment: Path, requirements: Path, previous: str) -> None:
+    """Make the environment hold the requirements, every file checked against its hash.
 
     Raises:
         subprocess.CalledProcessError: the requirements could not be installed, and pip has said why.
     """
-    create(environment)
     if requirements.name == "requirements-uv.txt":
         install_with_pip(environment, requirements)
-    elif not install_with_uv(environment, requirements):
-        # uv does not read pip's configuration, so behind a company's mirror only pip may get through.
-        print("uv could not install, trying pip (this takes minutes)")
+        return
+    if not previous.startswith(f"{interpreter()}\n"):
         create(environment)
+    if not install_with_uv(environment, requirements):
+        # uv does not read pip's configuration, so behind a company's mirror only pip may get through.
+        print("uv could not install, trying pip (this takes minutes)", flush=True)
         install_with_pip(environment, requirements)
 
 
 def bring_up_to_date(environment: Path, requirements: Path) -> int:
     """Make the environment unless it is right already, and return the exit code for the shell."""
-    wanted = fingerprint(requirements)
-    if is_current(environment, wanted):
+    wanted = stamp_of(requirements)
+    if read_stamp(environment) == wanted:
         return 0
     with only_one(environment):
-        if is_current(environment, wanted):
+        previous = read_stamp(environment)
+        if previous == wanted:
             return 0
         print(f"making {environment} from {requirements}", flush=True)
+        # Until it is finished it belongs to no file: a run that is cut short is noticed by the next one.
+        (environment / STAMP).unlink(missing_ok=True)
         try:
-            make(environment, requirements)
+            make(environment, requirements, previous)
         except subprocess.CalledProcessError as failure:
             return failure.returncode
         (environment / STAMP).write_text(wanted)
