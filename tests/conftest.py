@@ -39,7 +39,10 @@ def tier_of(item: pytest.Item) -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test with its tier and what the tier may do, and put the tiers in their order; within one the order stays random."""
+    """Mark every test with its tier and what that may do, and put the tiers in their order.
+
+    Within a tier the order stays random.
+    """
     for item in items:
         tier = tier_of(item)
         if tier is None:

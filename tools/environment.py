@@ -4,9 +4,9 @@ Run with the interpreter that the environment shall have, standard library only:
 
     python3 tools/environment.py .venv requirements-dev.txt
 
-uv is fetched first and installs the rest; where it cannot, pip does. An environment that is right already is
-left alone, so every `make` target may ask for it first. Any number of callers may ask at the same time: one
-works and the others wait for it.
+uv is fetched first and installs the rest in seconds; where it cannot, pip does, in minutes. An environment that
+is right already is left alone, so every `make` target may ask for it first. Any number of callers may ask at
+the same time: one works and the others wait for it.
 """
 
 import fcntl
@@ -63,18 +63,20 @@ def install_with_pip(environment: Path, requirements: Path) -> None:
         subprocess.CalledProcessError: pip could not install, and has said why.
     """
     create(environment)
-    pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input", "-qq"]
     # Every dependency is in the file by name, so there is nothing to resolve.
-    subprocess.run([*pip, "install", "--no-deps", *HASHED_WHEELS, "--requirement", requirements], check=True)
+    options = ("--quiet", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", *HASHED_WHEELS)
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", *options, "--requirement", requirements], check=True)
 
 
 def install_with_uv(environment: Path, requirements: Path) -> bool:
-    """Make the environment's packages equal to the file, in seconds where pip takes minutes; tell whether it could."""
+    """Make the environment's packages equal to the file, and tell whether that went well."""
     uv_environment = environment.with_name(".venv-uv")
     if bring_up_to_date(uv_environment, requirements.with_name("requirements-uv.txt")) != 0:
         return False
-    uv = [uv_environment / "bin" / "uv", "--quiet", "pip", "sync", "--python", environment / "bin" / "python"]
-    return subprocess.run([*uv, *HASHED_WHEELS, requirements], check=False).returncode == 0
+    options = ("--quiet", "--python", environment / "bin" / "python", *HASHED_WHEELS)
+    uv = uv_environment / "bin" / "uv"
+    return subprocess.run([uv, "pip", "sync", *options, requirements], check=False).returncode == 0
 
 
 def make(environment: Path, requirements: Path, previous: str) -> None:

@@ -1,8 +1,8 @@
 """Writes the hash-pinned requirement files from the ranges in pyproject.toml.
 
-One resolution, of everything that development needs, decides every version; what ships to Lambda is cut out of
-it. So the tests run on the versions that ship. Pins hold for every supported Python, on Linux and macOS, on both
-processor architectures. No file names a package index.
+One resolution, of everything that development needs, decides every version, and what ships to Lambda is cut
+out of it: the tests run on the versions that ship. Pins hold for every supported Python, on Linux and macOS,
+on both processor architectures. No file names a package index.
 
 Standard library only; needs the environment `.venv-uv`, which `make lock` makes first.
 """
@@ -24,7 +24,16 @@ PLAN: dict[str, list[str]] = {
     "requirements-sam.txt": ["--group", "sam"],
     "requirements-uv.txt": ["--group", "uv"],
 }
-UNIVERSAL = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-emit-index-url"]
+HEADER = "# Written by `make lock` from the ranges in pyproject.toml"
+OPTIONS = [
+    "--quiet",
+    "--no-header",
+    "--no-emit-index-url",
+    "--generate-hashes",
+    "--universal",
+    "--python-version",
+    "3.11",
+]
 
 
 def fingerprint(pyproject: str) -> str:
@@ -43,14 +52,15 @@ def fingerprint(pyproject: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write every file; with `--upgrade` no earlier pin is kept. Return the exit code for the shell."""
-    header = f"# Written by `make lock` from the ranges in pyproject.toml ({fingerprint((ROOT / 'pyproject.toml').read_text())})\n"
+    digest = fingerprint((ROOT / "pyproject.toml").read_text())
+    uv = str(ROOT / ".venv-uv" / "bin" / "uv")
     for name, contents in PLAN.items():
-        uv = [ROOT / ".venv-uv" / "bin" / "uv", "pip", "compile", "--quiet", "--no-header", *UNIVERSAL]
-        done = subprocess.run([*uv, *contents, *arguments, "--output-file", name], cwd=ROOT, check=False)
+        command = [uv, "pip", "compile", *OPTIONS, *arguments, *contents, "--output-file", name]
+        done = subprocess.run(command, cwd=ROOT, check=False)
         if done.returncode != 0:
             return done.returncode
         file = ROOT / name
-        file.write_text(header + file.read_text())
+        file.write_text(f"{HEADER} ({digest})\n{file.read_text()}")
         print(f"wrote {name}")
     return 0
 
