@@ -4,9 +4,9 @@ Run with the interpreter that the environment shall have, standard library only:
 
     python3 tools/environment.py .venv requirements-dev.txt
 
-uv is fetched first and installs the rest in seconds; where it cannot, pip does, in minutes. An environment that
-is right already is left alone, so every `make` target may ask for it first. Any number of callers may ask at
-the same time: one works and the others wait for it.
+uv is fetched first and installs the rest in seconds; where it cannot, pip does, in minutes. An environment
+that is right already is left alone, so every `make` target may ask for it first. Any number of callers may
+ask at the same time: one works and the others wait for it.
 """
 
 import fcntl
