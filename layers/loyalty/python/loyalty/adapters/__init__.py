@@ -1,0 +1,1 @@
+"""Imperative shell: the ports, implemented with AWS and Klaviyo."""

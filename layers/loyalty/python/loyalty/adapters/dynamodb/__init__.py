@@ -1,0 +1,1 @@
+"""The one table: keys, item forms, and the stores that keep members, journals, programs and decisions in it."""

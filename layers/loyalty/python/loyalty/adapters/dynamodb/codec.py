@@ -1,0 +1,305 @@
+"""Item forms of members, entries and idempotency records: domain object -> plain attributes -> object.
+
+``wire`` and ``plain`` translate between plain Python values and DynamoDB's typed JSON, which is also the form of
+stream images. Numbers are integers throughout; what may hold other numbers is kept as JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from loyalty.adapters.dynamodb import keys
+from loyalty.domain.identity import MemberId, ProgramSlug, entry_id
+from loyalty.domain.ledger.amounts import AMOUNT_NAMES, Amounts
+from loyalty.domain.ledger.commands import RETENTION_DAYS
+from loyalty.domain.ledger.entry import (
+    Delivery,
+    DeliveryState,
+    Effect,
+    Entry,
+    EntryKind,
+    Private,
+    Reversal,
+    Source,
+    canonical,
+    effect_facts,
+)
+from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing
+from loyalty.domain.moments import parse_utc, utc_text
+from loyalty.ports import KeyRecord, Receipt
+
+Item = dict[str, Any]
+
+_SERIALIZER = TypeSerializer()
+_DESERIALIZER = TypeDeserializer()
+
+PROFILE_FIELDS = tuple(Profile.__dataclass_fields__)
+
+
+def wire(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain attributes as DynamoDB's typed JSON."""
+    return {name: _SERIALIZER.serialize(value) for name, value in item.items()}
+
+
+def plain(image: Mapping[str, Any]) -> Item:
+    """Typed JSON as plain attributes; whole numbers become ``int``."""
+    return {name: _native(_DESERIALIZER.deserialize(value)) for name, value in image.items()}
+
+
+def member_item(member: Member) -> Item:
+    """A member's attributes, without keys, indexes and outbox marks; zero and empty ones are left out."""
+    return {
+        "type": "member",
+        "program": member.program,
+        "member_id": member.member_id,
+        "version": member.version,
+        "last_hash": member.last_hash,
+        "standing": member.standing.value,
+        **member.amounts.non_zero(),
+        **_filled(
+            lots=dict(member.lots),
+            pendings=_pendings(member.pendings),
+            holds=_holds(member.holds),
+            earned_in={name: [earned.times, earned.points] for name, earned in member.earned_in.items()},
+            expiry_revision=member.expiry_revision,
+            merged_into=member.merged_into,
+            created_at=utc_text(member.created_at) if member.created_at else "",
+            last_activity_at=utc_text(member.last_activity_at) if member.last_activity_at else "",
+            **asdict(member.profile),
+        ),
+    }
+
+
+MEMBER_ATTRIBUTES = (
+    "type",
+    "program",
+    "member_id",
+    "version",
+    "last_hash",
+    "standing",
+    *AMOUNT_NAMES,
+    "lots",
+    "pendings",
+    "holds",
+    "earned_in",
+    "expiry_revision",
+    "merged_into",
+    "created_at",
+    "last_activity_at",
+    *PROFILE_FIELDS,
+)
+"""All attributes ``member_item`` may set; those it leaves out are removed when a member is written."""
+
+
+def member_of(item: Item) -> Member:
+    """The member an item describes."""
+    return Member(
+        program=ProgramSlug(item["program"]),
+        member_id=MemberId(item["member_id"]),
+        version=item["version"],
+        last_hash=item["last_hash"],
+        standing=Standing(item["standing"]),
+        amounts=Amounts(**{name: item.get(name, 0) for name in AMOUNT_NAMES}),
+        lots=dict(sorted(item.get("lots", {}).items())),
+        pendings=_pendings_of(item.get("pendings", {})),
+        holds=_holds_of(item.get("holds", {})),
+        earned_in={name: Earned(*values) for name, values in item.get("earned_in", {}).items()},
+        expiry_revision=item.get("expiry_revision", 0),
+        profile=Profile(**{name: item.get(name, "") for name in PROFILE_FIELDS}),
+        merged_into=item.get("merged_into", ""),
+        created_at=parse_utc(item["created_at"]) if "created_at" in item else None,
+        last_activity_at=parse_utc(item["last_activity_at"]) if "last_activity_at" in item else None,
+    )
+
+
+def entry_item(entry: Entry) -> Item:
+    """An entry's whole item, keys and feed position included."""
+    key = keys.entry(entry.program, entry.member_id, entry.seq)
+    return {
+        "pk": key.pk,
+        "sk": key.sk,
+        "type": "entry",
+        "program": entry.program,
+        "member_id": entry.member_id,
+        "seq": entry.seq,
+        "effect": effect_facts(entry.effect),
+        "after": entry.after.non_zero(),
+        "source": entry.source.kind,
+        "actor": entry.actor,
+        "key": entry.key,
+        "request_digest": entry.request_digest,
+        "occurred_at": utc_text(entry.occurred_at),
+        "recorded_at": utc_text(entry.recorded_at),
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+        **delivery_item(entry, entry.delivery),
+        **_filled(
+            source_id=entry.source.id,
+            event_type=entry.event_type,
+            private_digest=entry.private_digest,
+            private=_private_text(entry.private),
+            reversals={
+                key: [mark.member_id, mark.seq, mark.points, mark.request_digest]
+                for key, mark in entry.reversals.items()
+            },
+        ),
+    }
+
+
+def delivery_item(entry: Entry, delivery: Delivery) -> Item:
+    """The attributes that say how far an entry's event has come, and where that puts the entry in the feed."""
+    return {
+        "delivery": delivery.state.value,
+        "delivery_check": delivery.check(entry.id),
+        **feed_position(entry, delivery.state),
+        **_filled(delivery_at=utc_text(delivery.at) if delivery.at else "", delivery_why=delivery.why),
+    }
+
+
+def feed_position(entry: Entry, state: DeliveryState) -> Item:
+    """Feed keys of an entry: among what is owed while its event is, under its day afterwards."""
+    owed = state is DeliveryState.OWED
+    return {
+        "feed_pk": keys.owed_event_pk(entry.program, entry.member_id)
+        if owed
+        else keys.feed_pk(entry.program, entry.recorded_at),
+        "feed_sk": keys.entry_feed_sk(entry.member_id, entry.seq, entry.recorded_at),
+    }
+
+
+def entry_of(item: Item) -> Entry:
+    """The entry an item describes."""
+    return Entry(
+        program=ProgramSlug(item["program"]),
+        member_id=MemberId(item["member_id"]),
+        seq=item["seq"],
+        effect=_effect_of(item["effect"]),
+        after=Amounts(**item["after"]),
+        source=Source(item["source"], item.get("source_id", "")),
+        actor=item["actor"],
+        event_type=item.get("event_type", ""),
+        key=item["key"],
+        request_digest=item["request_digest"],
+        occurred_at=parse_utc(item["occurred_at"]),
+        recorded_at=parse_utc(item["recorded_at"]),
+        private_digest=item.get("private_digest", ""),
+        previous_hash=item["previous_hash"],
+        hash=item["hash"],
+        private=_private_of(item.get("private", "")),
+        delivery=delivery_of(item),
+        reversals={
+            key: Reversal(MemberId(member), seq, points, asked)
+            for key, (member, seq, points, asked) in item.get("reversals", {}).items()
+        },
+    )
+
+
+def delivery_of(item: Item) -> Delivery:
+    """The delivery state an entry's item carries."""
+    at = item.get("delivery_at", "")
+    return Delivery(DeliveryState(item["delivery"]), parse_utc(at) if at else None, item.get("delivery_why", ""))
+
+
+def record_item(program: ProgramSlug, record: KeyRecord) -> Item:
+    """An idempotency record's whole item; only a caller's key has a time to live."""
+    key = keys.record(program, record.key)
+    receipt = record.receipt
+    item: Item = {
+        "pk": key.pk,
+        "sk": key.sk,
+        "type": "record",
+        "program": program,
+        "key": record.key,
+        "request_digest": record.request_digest,
+        "member_id": receipt.member_id,
+        "seq": receipt.seq,
+        "kind": receipt.kind.value,
+        "points": receipt.points,
+        "after": receipt.after.non_zero(),
+        "recorded_at": utc_text(receipt.recorded_at),
+    }
+    if not record.natural:
+        item["expires_at"] = int((receipt.recorded_at + timedelta(days=RETENTION_DAYS)).timestamp())
+    return item
+
+
+def record_of(item: Item) -> KeyRecord:
+    """The idempotency record an item describes."""
+    member_id, seq = MemberId(item["member_id"]), item["seq"]
+    receipt = Receipt(
+        member_id=member_id,
+        seq=seq,
+        entry_id=entry_id(member_id, seq),
+        kind=EntryKind(item["kind"]),
+        points=item["points"],
+        after=Amounts(**item["after"]),
+        recorded_at=parse_utc(item["recorded_at"]),
+    )
+    return KeyRecord(item["key"], "expires_at" not in item, item["request_digest"], receipt)
+
+
+def _private_text(private: Private | None) -> str:
+    return "" if private is None else canonical(asdict(private)).decode()
+
+
+def _private_of(text: str) -> Private | None:
+    return Private(**json.loads(text)) if text else None
+
+
+def _effect_of(facts: Item) -> Effect:
+    standing = facts.get("standing")
+    return Effect(
+        kind=EntryKind(facts["kind"]),
+        change=Amounts(**facts.get("change", {})),
+        lots=facts.get("lots", {}),
+        redated=facts.get("redated", {}),
+        pendings=_pendings_of(facts.get("pendings", {})),
+        holds=_holds_of(facts.get("holds", {})),
+        closed=facts.get("closed", {}),
+        consumed=facts.get("consumed", {}),
+        earned_in={name: Earned(*values) for name, values in facts.get("earned_in", {}).items()},
+        rule=facts.get("rule", ""),
+        topic=facts.get("topic", ""),
+        reverses=facts.get("reverses", ""),
+        shortfall=facts.get("shortfall", 0),
+        standing=Standing(standing) if standing else None,
+        expiry_revision=facts.get("expiry_revision"),
+        merged_into=facts.get("merged_into", ""),
+    )
+
+
+def _pendings(pendings: Mapping[str, Pending]) -> Item:
+    return {name: [pending.points, utc_text(pending.due_at)] for name, pending in pendings.items()}
+
+
+def _holds(holds: Mapping[str, Hold]) -> Item:
+    return {name: [hold.points, dict(hold.lots), utc_text(hold.due_at)] for name, hold in holds.items()}
+
+
+def _pendings_of(values: Item) -> dict[str, Pending]:
+    return {name: Pending(points, parse_utc(due)) for name, (points, due) in values.items()}
+
+
+def _holds_of(values: Item) -> dict[str, Hold]:
+    return {name: Hold(points, lots, parse_utc(due)) for name, (points, lots, due) in values.items()}
+
+
+def _filled(**attributes: Any) -> Item:
+    return {name: value for name, value in attributes.items() if value}
+
+
+def _native(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _native(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_native(part) for part in value]
+    return bytes(value.value) if hasattr(value, "value") else value

@@ -1,0 +1,122 @@
+"""Every key string of the table (DESIGN section 5). Pure functions; no key is ever parsed to learn a value.
+
+Slugs and member ids cannot hold ``#``, so no two different inputs give the same key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from loyalty.domain.identity import MemberId, ProgramSlug, entry_id
+from loyalty.domain.moments import utc_text
+
+OWED_SHARDS = 4
+DUE_SHARDS = 16
+
+FEED_INDEX = "feed"
+DUE_INDEX = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A primary key."""
+
+    pk: str
+    sk: str
+
+
+def program_pk(slug: ProgramSlug) -> str:
+    """Partition of a program's settings and connection."""
+    return f"PROGRAM#{slug}"
+
+
+def settings(slug: ProgramSlug) -> Key:
+    """A program's settings."""
+    return Key(program_pk(slug), "SETTINGS")
+
+
+def connection(slug: ProgramSlug) -> Key:
+    """A program's connection to Klaviyo."""
+    return Key(program_pk(slug), "CONNECTION")
+
+
+def member_pk(slug: ProgramSlug, member_id: MemberId) -> str:
+    """Partition of a member and its journal."""
+    return f"MEMBER#{slug}#{member_id}"
+
+
+def member(slug: ProgramSlug, member_id: MemberId) -> Key:
+    """A member, or the redirect of an address's derived id."""
+    return Key(member_pk(slug, member_id), "MEMBER")
+
+
+def entry(slug: ProgramSlug, member_id: MemberId, seq: int) -> Key:
+    """A journal entry; ten digits keep the text order the number order."""
+    return Key(member_pk(slug, member_id), entry_sk(seq))
+
+
+def entry_sk(seq: int) -> str:
+    """Sort key of entry number ``seq``."""
+    return f"ENTRY#{seq:010d}"
+
+
+def record(slug: ProgramSlug, command_key: str) -> Key:
+    """An idempotency record, by the command key's text form (scope, ``#``, digest)."""
+    return Key(f"IDEM#{slug}#{command_key}", "IDEM")
+
+
+def alias(slug: ProgramSlug, kind: str, digest: str) -> Key:
+    """The pointer from an external id or phone number to its member."""
+    return Key(f"ALIAS#{slug}#{kind}#{digest}", "ALIAS")
+
+
+def decision(slug: ProgramSlug, review_key: str) -> Key:
+    """The newest decision on a review that earned nothing."""
+    return Key(f"REVIEW#{slug}#{hashlib.sha256(review_key.encode()).hexdigest()}", "DECISION")
+
+
+def feed_pk(slug: ProgramSlug, recorded_at: datetime) -> str:
+    """Feed partition of entries nothing is owed for: one a program and UTC day."""
+    return f"FEED#{slug}#{utc_text(recorded_at)[:10]}"
+
+
+def owed_event_pk(slug: ProgramSlug, member_id: MemberId) -> str:
+    """Feed partition of entries whose event Klaviyo is owed."""
+    return owed_pk(slug, "event", shard(member_id, OWED_SHARDS))
+
+
+def owed_profile_pk(slug: ProgramSlug, member_id: MemberId) -> str:
+    """Feed partition of members whose newest state Klaviyo lacks."""
+    return owed_pk(slug, "profile", shard(member_id, OWED_SHARDS))
+
+
+def owed_pk(slug: ProgramSlug, what: str, number: int) -> str:
+    """One shard of what Klaviyo is owed: ``event`` or ``profile``."""
+    return f"OWED#{slug}#{what}#{number}"
+
+
+def entry_feed_sk(member_id: MemberId, seq: int, recorded_at: datetime) -> str:
+    """Feed sort key of an entry: by time, then id."""
+    return f"{utc_text(recorded_at)}#{entry_id(member_id, seq)}"
+
+
+def profile_feed_sk(member_id: MemberId, owed_since: datetime) -> str:
+    """Feed sort key of an owed profile: longest owed first."""
+    return f"{utc_text(owed_since)}#{member_id}"
+
+
+def due_pk(member_id: MemberId) -> str:
+    """Due partition of a member."""
+    return f"DUE#{shard(member_id, DUE_SHARDS)}"
+
+
+def due_sk(slug: ProgramSlug, member_id: MemberId, due_at: datetime) -> str:
+    """Due sort key: by time, then member."""
+    return f"{utc_text(due_at)}#{slug}#{member_id}"
+
+
+def shard(member_id: MemberId, shards: int) -> int:
+    """The shard a member's work falls into; even, and the same for ever."""
+    return int.from_bytes(hashlib.sha256(member_id.encode()).digest()[:4], "big") % shards

@@ -1,0 +1,119 @@
+"""The outbox port on DynamoDB: marks on entries and members, and the index partitions of what is owed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from loyalty.adapters.dynamodb import keys
+from loyalty.adapters.dynamodb.codec import Item, delivery_item, entry_of, member_of, plain, wire
+from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.keys import Key
+from loyalty.domain.errors import Transient
+from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
+from loyalty.domain.ledger.member import Member
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BATCH = 100
+"""Keys one BatchGetItem takes."""
+
+ROUNDS = 5
+"""How often keys DynamoDB left unprocessed are asked for again before giving up."""
+
+
+class DynamoOutbox:
+    """What Klaviyo is still owed, in the one table."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def members(self, program: ProgramSlug, member_ids: Iterable[MemberId]) -> dict[MemberId, Member]:
+        """The newest state of many members, consistently read; unknown ones are missing."""
+        wanted = [keys.member(program, member_id) for member_id in dict.fromkeys(member_ids)]
+        found = [member_of(item) for item in self._batch_get(wanted) if item["type"] == "member"]
+        return {member.member_id: member for member in found}
+
+    def entries(self, program: ProgramSlug, entry_keys: Iterable[tuple[MemberId, int]]) -> list[Entry]:
+        """Entries by member and number."""
+        wanted = [keys.entry(program, member_id, seq) for member_id, seq in dict.fromkeys(entry_keys)]
+        return [entry_of(item) for item in self._batch_get(wanted)]
+
+    def owed_profiles(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
+        """Members whose newest state Klaviyo lacks, those owed longest first."""
+        owed: list[tuple[str, MemberId]] = []
+        for shard in range(keys.OWED_SHARDS):
+            with storage_errors():
+                page = self._client.query(
+                    TableName=self._table,
+                    IndexName=keys.FEED_INDEX,
+                    KeyConditionExpression="feed_pk = :pk",
+                    ExpressionAttributeValues=wire({":pk": keys.owed_pk(program, "profile", shard)}),
+                    Limit=limit,
+                )
+            owed += [(item["feed_sk"], MemberId(item["member_id"])) for item in map(plain, page["Items"])]
+        return [member_id for _, member_id in sorted(owed)[:limit]]
+
+    def mark_event(self, entry: Entry, delivery: Delivery) -> bool:
+        """Note what became of an owed event, and move the entry to its day. False when it was not owed any more."""
+        changed = delivery_item(entry, delivery)
+        sets = ", ".join(f"{name} = :{name}" for name in changed)
+        values: Item = {f":{name}": value for name, value in changed.items()}
+        values[":owed"] = DeliveryState.OWED.value
+        key = keys.entry(entry.program, entry.member_id, entry.seq)
+        return self._update(key, f"SET {sets}", "delivery = :owed", values)
+
+    def clear_profile(self, program: ProgramSlug, member_id: MemberId, version: int) -> bool:
+        """Note that Klaviyo has the member's state of ``version``. False when a newer one exists."""
+        return self._update(
+            keys.member(program, member_id),
+            "REMOVE profile_owed_since, feed_pk, feed_sk, profile_refused",
+            "version = :version",
+            {":version": version},
+        )
+
+    def refuse_profile(self, program: ProgramSlug, member_id: MemberId, version: int, why: str) -> bool:
+        """Note that Klaviyo will not take the state of ``version``; the next change is owed again."""
+        return self._update(
+            keys.member(program, member_id),
+            "SET profile_refused = :why REMOVE profile_owed_since, feed_pk, feed_sk",
+            "version = :version",
+            {":version": version, ":why": why},
+        )
+
+    def _update(self, key: Key, update: str, condition: str, values: Item) -> bool:
+        with storage_errors():
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=wire({"pk": key.pk, "sk": key.sk}),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=wire(values),
+                )
+            except ClientError as error:
+                if is_failed_condition(error):
+                    return False
+                raise
+        return True
+
+    def _batch_get(self, wanted: list[Key]) -> Iterator[Item]:
+        for start in range(0, len(wanted), BATCH):
+            left = [wire({"pk": key.pk, "sk": key.sk}) for key in wanted[start : start + BATCH]]
+            for _ in range(ROUNDS):
+                with storage_errors():
+                    answer = self._client.batch_get_item(
+                        RequestItems={self._table: {"Keys": left, "ConsistentRead": True}}
+                    )
+                yield from (plain(item) for item in answer["Responses"].get(self._table, []))
+                unprocessed: Mapping[str, Any] = answer["UnprocessedKeys"]
+                left = unprocessed.get(self._table, {}).get("Keys", [])
+                if not left:
+                    break
+            else:
+                raise Transient("Storage is busy; try again shortly.", unprocessed=len(left))

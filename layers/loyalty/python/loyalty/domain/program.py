@@ -1,0 +1,54 @@
+"""A program: one merchant's loyalty program, the tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from loyalty.domain.connection import Connection
+from loyalty.domain.identity import Email, MemberId, ProgramSlug, member_id_for
+from loyalty.domain.ledger.entry import Delivery, DeliveryState
+from loyalty.domain.ledger.member import Standing
+from loyalty.domain.ledger.terms import Terms
+from loyalty.domain.reviews import ReviewRule
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program's settings together with its connection, None while there never was one.
+
+    ``id_key`` is the secret that member ids are derived with. ``naming`` is the preset of Klaviyo names,
+    ``events_off`` the catalogue types that are not sent (R92). ``newcomers`` is the standing of customers that an
+    earning brings in. ``version`` counts changes of the settings.
+    """
+
+    slug: ProgramSlug
+    name: str
+    id_key: str = field(repr=False)
+    created_at: datetime
+    version: int = 1
+    terms: Terms = field(default_factory=Terms)
+    review_rule: ReviewRule = field(default_factory=ReviewRule)
+    naming: str = "tallyhook"
+    events_off: frozenset[str] = frozenset()
+    newcomers: Standing = Standing.MEMBER
+    connection: Connection | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """True while Klaviyo is to hear of changes."""
+        return self.connection is not None and self.connection.is_owed
+
+    def member_id(self, email: Email, generation: int = 0) -> MemberId:
+        """The id under which the member first seen with this address is stored."""
+        return member_id_for(self.id_key, self.slug, email, generation)
+
+    def delivery_of(self, event_type: str) -> Delivery:
+        """Whether Klaviyo is owed an event of this type, decided once, when the entry is written (R93, R94)."""
+        if not event_type:
+            return Delivery()
+        if not self.is_connected:
+            return Delivery(DeliveryState.SKIPPED, why="not_connected")
+        if event_type in self.events_off:
+            return Delivery(DeliveryState.SKIPPED, why="not_selected")
+        return Delivery(DeliveryState.OWED)

@@ -1,0 +1,267 @@
+"""What the use cases need from the outside world. Adapters implement these; tests bring fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from loyalty.domain.connection import Connection
+from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.ledger.amounts import Amounts
+from loyalty.domain.ledger.commands import CommandKey
+from loyalty.domain.ledger.decisions import Posting
+from loyalty.domain.ledger.entry import Delivery, Entry, EntryKind, Reversal
+from loyalty.domain.ledger.member import Member
+from loyalty.domain.program import Program
+from loyalty.domain.reviews import ReviewDecision
+
+
+class Clock(Protocol):
+    """The time, and waiting."""
+
+    def now(self) -> datetime:
+        """The present time, aware UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Randomness(Protocol):
+    """Unguessable values and jitter."""
+
+    def salt(self) -> str:
+        """22 characters of fresh randomness."""
+
+    def jitter(self, most: float) -> float:
+        """A number between 0 and ``most``, evenly spread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a command answered: the entry it wrote and the balances it left. ``replayed`` marks a repeat's answer."""
+
+    member_id: MemberId
+    seq: int
+    entry_id: str
+    kind: EntryKind
+    points: int
+    after: Amounts
+    recorded_at: datetime
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """The idempotency record of a command: what was asked, what it answered, and until when a caller's key lives."""
+
+    key: str
+    natural: bool
+    request_digest: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalMark:
+    """A reversal to note on the entry it reverses; ``reversed_before`` must still be the points reversed so far."""
+
+    original: Entry
+    key: str
+    reversal: Reversal
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An external id or phone number that is to point at a member from now on, or (``member_id`` "") at nobody."""
+
+    kind: str
+    value: str
+    member_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One transaction: postings (two for a merge), each with its event's delivery, and what makes them happen once.
+
+    Exactly one of ``record`` and ``reversal`` is set: a reversal keeps its idempotency on the entry it reverses,
+    which must be part of the transaction anyway. ``redirects`` are addresses that lead to a member from now on.
+    """
+
+    program: Program
+    postings: tuple[Posting, ...]
+    deliveries: tuple[Delivery, ...]
+    record: KeyRecord | None = None
+    reversal: ReversalMark | None = None
+    claims: tuple[Claim, ...] = ()
+    redirects: tuple[tuple[MemberId, MemberId], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """An address's derived id that belongs to another member."""
+
+    member_id: MemberId
+
+
+class LedgerStore(Protocol):
+    """Members, their journals and the records that make commands happen once. Reads that decide are consistent."""
+
+    def find(self, program: ProgramSlug, member_id: MemberId) -> Member | Redirect | None:
+        """The member stored under an id, or where it points."""
+
+    def claimed_by(self, program: Program, kind: str, value: str) -> MemberId | None:
+        """The member an external id or phone number points at."""
+
+    def entry(self, program: ProgramSlug, member_id: MemberId, seq: int) -> Entry | None:
+        """One entry of a journal."""
+
+    def journal(self, program: ProgramSlug, member_id: MemberId, *, after: int = 0) -> Iterator[Entry]:
+        """A member's entries, oldest first, from number ``after`` + 1 on."""
+
+    def latest(self, program: ProgramSlug, member_id: MemberId, *, before: int | None, limit: int) -> list[Entry]:
+        """A member's entries, newest first (R182)."""
+
+    def record(self, program: ProgramSlug, key: CommandKey) -> KeyRecord | None:
+        """The record of a command carried out before."""
+
+    def commit(self, plan: Plan) -> None:
+        """Carry out a plan, whole or not at all.
+
+        Raises:
+            Conflict: a member, claim or reversed entry changed since it was read.
+            Duplicate: the command's key is taken; ``first`` is its KeyRecord.
+            Transient: storage is throttled or out of reach; nothing or everything happened.
+        """
+
+
+class ProgramStore(Protocol):
+    """Programs and their connections."""
+
+    def load(self, slug: ProgramSlug) -> Program | None:
+        """A program with its connection."""
+
+    def create(self, program: Program) -> None:
+        """Store a new program.
+
+        Raises:
+            Conflict: the slug is taken.
+        """
+
+    def save_connection(self, slug: ProgramSlug, connection: Connection) -> None:
+        """Replace a program's connection."""
+
+
+class DecisionStore(Protocol):
+    """Why reviews earned nothing."""
+
+    def save(self, program: ProgramSlug, decision: ReviewDecision) -> None:
+        """Keep the newest decision on a review."""
+
+    def load(self, program: ProgramSlug, review_key: str) -> ReviewDecision | None:
+        """The newest decision on a review."""
+
+
+class Vault(Protocol):
+    """Encrypts what must not be read at rest, bound to one program."""
+
+    def encrypt(self, program: ProgramSlug, secret: str) -> bytes:
+        """Encrypt a secret for a program."""
+
+    def decrypt(self, program: ProgramSlug, sealed: bytes) -> str:
+        """Get a secret back.
+
+        Raises:
+            Misconfigured: it was encrypted for another program, or the key is out of reach.
+        """
+
+
+class MessageQueue(Protocol):
+    """A queue that takes messages durably."""
+
+    def send(self, messages: Sequence[QueueMessage]) -> None:
+        """Store all messages, in as few calls as the service allows.
+
+        Raises:
+            Transient: some are not stored; sending all of them again is safe.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMessage:
+    """A message's body (JSON text) with the group it belongs to; FIFO queues drop a repeated ``deduplication_id``."""
+
+    body: str
+    group: str = ""
+    deduplication_id: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Outbox(Protocol):
+    """What Klaviyo is still owed."""
+
+    def members(self, program: ProgramSlug, member_ids: Iterable[MemberId]) -> dict[MemberId, Member]:
+        """The newest state of many members, consistently read; unknown ones are missing."""
+
+    def entries(self, program: ProgramSlug, keys: Iterable[tuple[MemberId, int]]) -> list[Entry]:
+        """Entries by member and number."""
+
+    def owed_profiles(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
+        """Members whose newest state Klaviyo lacks, those owed longest first."""
+
+    def mark_event(self, entry: Entry, delivery: Delivery) -> bool:
+        """Note what became of an owed event. False when it was not owed any more."""
+
+    def clear_profile(self, program: ProgramSlug, member_id: MemberId, version: int) -> bool:
+        """Note that Klaviyo has the member's state of ``version``. False when a newer one exists."""
+
+    def refuse_profile(self, program: ProgramSlug, member_id: MemberId, version: int, why: str) -> bool:
+        """Note that Klaviyo will not take the state of ``version``; the next change is owed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricEvent:
+    """One event for Klaviyo. ``unique_id`` is the entry id; ``time`` is when it happened, aware UTC."""
+
+    unique_id: str
+    metric: str
+    time: datetime
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileState:
+    """One profile for Klaviyo: the identifiers known to be right, its properties, and those to remove."""
+
+    email: str
+    properties: Mapping[str, Any]
+    unset: tuple[str, ...] = ()
+
+
+class KlaviyoApi(Protocol):
+    """Klaviyo, spoken to for one connection. Errors are those of the exception tree; see the adapter."""
+
+    def account_id(self) -> str:
+        """The id of the one account the credential belongs to."""
+
+    def webhook_topics(self) -> list[str]:
+        """The topics this account offers."""
+
+    def create_webhook(self, *, name: str, url: str, secret: str, topics: Sequence[str]) -> str:
+        """Register a webhook; its id."""
+
+    def send_events(self, batches: Sequence[tuple[ProfileState, Sequence[MetricEvent]]]) -> None:
+        """Send events, grouped by profile, in one bulk request."""
+
+    def send_event(self, profile: ProfileState, event: MetricEvent) -> None:
+        """Send one event; a repeat of its ``unique_id`` is dropped by Klaviyo."""
+
+    def import_profile(self, profile: ProfileState) -> None:
+        """Create or update one profile, synchronously."""
+
+
+class Klaviyo(Protocol):
+    """Opens Klaviyo for a program's connection."""
+
+    def open(self, program: Program) -> KlaviyoApi:
+        """A client that speaks for the program's connection."""

@@ -1,0 +1,1 @@
+"""Lambda glue: settings, composition root, logs and metrics, HTTP and batch conventions."""

@@ -1,0 +1,93 @@
+"""What a function is told by its environment. Each function has a model with what it needs, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from loyalty.domain.errors import Misconfigured
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
+
+
+class Settings(BaseModel):
+    """What every function has: the region, which Lambda always names."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    region: Text = Field(validation_alias="AWS_REGION")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the settings.
+
+        Raises:
+            Misconfigured: variables are missing or malformed; the message names them all, never their values.
+        """
+        try:
+            return cls.model_validate(dict(os.environ if environment is None else environment))
+        except ValidationError as error:
+            names = sorted({str(problem["loc"][0]) for problem in error.errors()})
+            raise Misconfigured(
+                f"Environment variables are missing or malformed: {', '.join(names)}.", variables=names
+            ) from None
+
+
+class WithTable(Settings):
+    """Access to the table."""
+
+    table_name: Text = Field(validation_alias="TABLE_NAME")
+
+
+class WithCredentials(Settings):
+    """Access to what is encrypted for a program."""
+
+    credentials_key_id: Text = Field(validation_alias="CREDENTIALS_KEY_ID")
+
+
+class WithKlaviyo(WithCredentials):
+    """Access to Klaviyo for a program's connection."""
+
+    klaviyo_base_url: Url = Field(validation_alias="KLAVIYO_BASE_URL")
+
+
+class WithReviewsQueue(Settings):
+    """Access to the queue of reviews to decide on."""
+
+    reviews_queue_url: Url = Field(validation_alias="REVIEWS_QUEUE_URL")
+
+
+class WithEventsQueue(Settings):
+    """Access to the queue of events that Klaviyo is owed."""
+
+    events_queue_url: Url = Field(validation_alias="EVENTS_QUEUE_URL")
+
+
+class WithProfilesQueue(Settings):
+    """Access to the queue of programs whose profiles Klaviyo is owed."""
+
+    profiles_queue_url: Url = Field(validation_alias="PROFILES_QUEUE_URL")
+
+
+class ReviewWebhookSettings(WithTable, WithCredentials, WithReviewsQueue):
+    """Settings of ``review_webhook``."""
+
+
+class ReviewAwardSettings(WithTable):
+    """Settings of ``review_award``."""
+
+
+class OutboxRelaySettings(WithEventsQueue, WithProfilesQueue):
+    """Settings of ``outbox_relay``."""
+
+
+class KlaviyoEventsSettings(WithTable, WithKlaviyo, WithEventsQueue):
+    """Settings of ``klaviyo_events``."""
+
+
+class KlaviyoProfilesSettings(WithTable, WithKlaviyo, WithProfilesQueue):
+    """Settings of ``klaviyo_profiles``."""

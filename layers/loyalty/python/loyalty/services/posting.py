@@ -1,0 +1,240 @@
+"""The one way to change a member: find it, settle what is due, decide, commit; again when somebody was first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from loyalty.domain.errors import Conflict, Duplicate, KeyReused, NotFound
+from loyalty.domain.identity import Address, MemberId, normalise_email
+from loyalty.domain.ledger.commands import Command, Introduction, Reverse
+from loyalty.domain.ledger.decide import decide
+from loyalty.domain.ledger.decisions import Posting, Refusal
+from loyalty.domain.ledger.due import next_act
+from loyalty.domain.ledger.entry import Entry, Reversal
+from loyalty.domain.ledger.member import Member, Standing
+from loyalty.domain.program import Program
+from loyalty.ports import Clock, KeyRecord, LedgerStore, Plan, Randomness, Receipt, Redirect, ReversalMark
+
+ATTEMPTS = 10
+"""Tries before a conflict is handed to the caller as retryable."""
+
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 0.6
+"""Seconds between tries: doubling, with full jitter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Posts commands to the journal."""
+
+    store: LedgerStore
+    clock: Clock
+    randomness: Randomness
+
+    def post(
+        self, program: Program, address: Address, command: Command, *, newcomer: bool = False
+    ) -> Receipt | Refusal:
+        """Carry out a command on the member an address names.
+
+        A repeat of the command's key answers what the first one answered, marked ``replayed``, whatever has happened
+        since. ``newcomer`` lets a command on an unknown e-mail address bring that customer in. A refusal changes
+        nothing and is not remembered.
+
+        Raises:
+            Invalid: the address is malformed.
+            KeyReused: a caller's key was used for another request.
+            Conflict: others kept changing the member; trying again later is safe.
+            Transient: storage is out of reach; trying again is safe.
+        """
+        for pause in self._pauses():
+            try:
+                return self._attempt(program, address, command, newcomer=newcomer)
+            except Conflict:
+                self.clock.sleep(self.randomness.jitter(pause))
+        return self._attempt(program, address, command, newcomer=newcomer)
+
+    def settle(self, program: Program, address: Address) -> int:
+        """Post whatever is due on a member by now; how many acts that took.
+
+        Raises:
+            NotFound: nobody has this address.
+        """
+        for pause in self._pauses():
+            try:
+                return self._settle_once(program, address)
+            except Conflict:
+                self.clock.sleep(self.randomness.jitter(pause))
+        return self._settle_once(program, address)
+
+    def find(self, program: Program, address: Address) -> Member | None:
+        """The member an address names, merged members followed to where they went; None when there is none."""
+        member = self._locate(program, address)
+        return member if member.version else None
+
+    def settled(self, program: Program, member: Member) -> tuple[Member, int]:
+        """A member after everything due has been posted, and how many acts that took.
+
+        Raises:
+            Conflict: somebody else changed the member meanwhile.
+        """
+        acts = 0
+        while act := next_act(member, program.terms, self.clock.now()):
+            posting = self.decide(program, member, act)
+            if isinstance(posting, Refusal):
+                raise Conflict(f"A due act was refused: {posting.message}", refusal=posting.code)
+            try:
+                self.commit(program, act, posting)
+            except Duplicate as done:
+                raise Conflict("Somebody else posted this due act first.") from done
+            member = posting.after
+            acts += 1
+        return member, acts
+
+    def decide(
+        self, program: Program, member: Member, command: Command, introduction: Introduction | None = None
+    ) -> Posting | Refusal:
+        """Decide a command under the program's terms, now."""
+        return decide(member, command, program.terms, self.clock.now(), self.randomness.salt(), introduction)
+
+    def commit(self, program: Program, command: Command, posting: Posting) -> Receipt:
+        """Store a decided posting together with its idempotency.
+
+        Raises:
+            Conflict: the member changed since it was read.
+            Duplicate: the key was used before.
+        """
+        receipt = receipt_of(posting.entry)
+        record, reversal = None, None
+        if isinstance(command.action, Reverse):
+            points = -posting.entry.points if posting.entry.points < 0 else posting.entry.points
+            mark = Reversal(
+                posting.entry.member_id,
+                posting.entry.seq,
+                points + posting.entry.effect.shortfall,
+                command.request_digest,
+            )
+            reversal = ReversalMark(command.action.original, command.key.text, mark)
+        else:
+            record = KeyRecord(command.key.text, command.key.natural, command.request_digest, receipt)
+        delivery = program.delivery_of(posting.entry.event_type)
+        self.store.commit(Plan(program, (posting,), (delivery,), record, reversal))
+        return receipt
+
+    def _attempt(self, program: Program, address: Address, command: Command, *, newcomer: bool) -> Receipt | Refusal:
+        command = self._refreshed(program, command)
+        if first := self._reversed_before(program, command):
+            return first
+        member = self._locate(program, address)
+        if not member.version and not newcomer:
+            return self._first(program, command) or Refusal(
+                "unknown_member", "Nobody in this program has this address."
+            )
+        member, _ = self.settled(program, member)
+        posting = self.decide(program, member, command, self._introduction(program, address))
+        if isinstance(posting, Refusal):
+            return self._first(program, command) or posting
+        try:
+            return self.commit(program, command, posting)
+        except Duplicate as duplicate:
+            return _replayed(command, duplicate.first)
+
+    def _settle_once(self, program: Program, address: Address) -> int:
+        member = self._locate(program, address)
+        if not member.version:
+            raise NotFound("Nobody in this program has this address.", code="unknown_member")
+        return self.settled(program, member)[1]
+
+    def _first(self, program: Program, command: Command) -> Receipt | None:
+        record = self.store.record(program.slug, command.key)
+        return _replayed(command, record) if record else None
+
+    def _refreshed(self, program: Program, command: Command) -> Command:
+        if not isinstance(command.action, Reverse):
+            return command
+        stale = command.action.original
+        original = self.store.entry(program.slug, stale.member_id, stale.seq)
+        if original is None:
+            raise NotFound("This journal entry does not exist.", code="unknown_entry")
+        return replace(command, action=replace(command.action, original=original))
+
+    def _reversed_before(self, program: Program, command: Command) -> Receipt | None:
+        if not isinstance(command.action, Reverse):
+            return None
+        mark = command.action.original.reversals.get(command.key.text)
+        if mark is None:
+            return None
+        _same_request(command, mark.request_digest)
+        entry = self.store.entry(program.slug, mark.member_id, mark.seq)
+        if entry is None:
+            raise Conflict("A reversal is noted whose entry is missing; run verify on this member.")
+        return replace(receipt_of(entry), replayed=True)
+
+    def _introduction(self, program: Program, address: Address) -> Introduction | None:
+        if address.kind != "email":
+            return None
+        return Introduction({"email": normalise_email(address.value)}, program.newcomers)
+
+    def _locate(self, program: Program, address: Address) -> Member:
+        if address.kind == "email":
+            return self._by_email(program, address.value)
+        member_id: MemberId | None = MemberId(address.value)
+        if address.kind != "member":
+            member_id = self.store.claimed_by(program, address.kind, address.value)
+        found = self._follow(program, member_id) if member_id else None
+        return found or Member(program.slug, MemberId(""))
+
+    def _by_email(self, program: Program, text: str) -> Member:
+        email = normalise_email(text)
+        generation = 0
+        while True:
+            member_id = program.member_id(email, generation)
+            member = self._follow(program, member_id)
+            if member is None:
+                return Member(program.slug, member_id)
+            if member.standing is not Standing.ERASED:
+                return member
+            generation += 1
+
+    def _follow(self, program: Program, member_id: MemberId) -> Member | None:
+        seen = {member_id}
+        while True:
+            found = self.store.find(program.slug, member_id)
+            if isinstance(found, Redirect):
+                member_id = found.member_id
+            elif found is not None and found.standing is Standing.MERGED:
+                member_id = MemberId(found.merged_into)
+            else:
+                return found
+            if member_id in seen:
+                raise Conflict("Members point at each other; run verify on them.", member_id=member_id)
+            seen.add(member_id)
+
+    def _pauses(self) -> Iterator[float]:
+        pause = FIRST_PAUSE
+        for _ in range(ATTEMPTS - 1):
+            yield pause
+            pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def receipt_of(entry: Entry) -> Receipt:
+    """What a command that wrote this entry answers."""
+    return Receipt(
+        member_id=entry.member_id,
+        seq=entry.seq,
+        entry_id=entry.id,
+        kind=entry.kind,
+        points=entry.points,
+        after=entry.after,
+        recorded_at=entry.recorded_at,
+    )
+
+
+def _replayed(command: Command, record: KeyRecord) -> Receipt:
+    _same_request(command, record.request_digest)
+    return replace(record.receipt, replayed=True)
+
+
+def _same_request(command: Command, request_digest: str) -> None:
+    if not command.key.natural and command.request_digest != request_digest:
+        raise KeyReused("This idempotency key was used for another request; use a new key for a new request.")
