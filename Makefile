@@ -18,8 +18,8 @@ endif
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
 CODE := layers/loyalty/python functions local cli tests benchmarks tools
-# Where the code is found, by every command here and by what those commands start.
-export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/loyalty/python:$(CURDIR)/cli
+# Runs the project's own code, which is not installed but found where it lies.
+RUN := PYTHONPATH=$(CURDIR):$(CURDIR)/layers/loyalty/python:$(CURDIR)/cli $(BIN)/
 export TALLYHOOK_SAM := $(CURDIR)/$(SAM)
 # No usage reports, and no prompt for them.
 export SAM_CLI_TELEMETRY := 0
@@ -52,20 +52,20 @@ upgrade: ## The same, moving every pin to the newest version that its range allo
 
 .PHONY: demo
 demo: environment ## Play one Klaviyo review through the whole product on loopback, show what happened, stop
-	@$(BIN)/python -m local.stack demo
+	@$(RUN)python -m local.stack demo
 
 .PHONY: local
 local: environment ## Start the whole product on loopback and stay up until Ctrl-C; URLs and keys are printed
-	@$(BIN)/python -m local.stack up
+	@$(RUN)python -m local.stack up
 
 .PHONY: down
 down: environment ## Stop what `make local` started in another terminal
-	@$(BIN)/python -m local.stack down
+	@$(RUN)python -m local.stack down
 
 ##### Proof
 
 .PHONY: test
-test: check build-local ## Everything, as CI runs it: checks, then all tests
+test: check ## Everything, as CI runs it: checks, then all tests
 	$(PYTEST)
 
 .PHONY: test-fast
@@ -77,7 +77,7 @@ check: environment ## Format, lint, types, import rules, template
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
-	$(BIN)/lint-imports --cache-dir build/import-linter
+	$(RUN)lint-imports --cache-dir build/import-linter
 	$(BIN)/cfn-lint template.yaml
 	$(SAM) validate --lint
 
@@ -86,24 +86,15 @@ format: environment ## Put the code into the agreed form
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
-.PHONY: mutation
-mutation: ## Change the pure core in every way and see that a test notices (takes long)
-	@$(PYTHON) tools/environment.py .venv-mutation requirements-mutation.txt
-	.venv-mutation/bin/python tools/mutation.py
-
 .PHONY: bench
 bench: environment ## Run the benchmarks, as ratios or counted units; also written to build/bench.json
-	$(BIN)/python -m benchmarks
+	$(RUN)python -m benchmarks
 
 ##### Build and deployment
 
 .PHONY: build
 build: environment ## Build what AWS gets (needs a python3.13 on PATH)
 	$(SAM) build
-
-.PHONY: build-local
-build-local: environment ## Build for this machine's interpreter and processor
-	@$(BIN)/python tools/build_local.py
 
 .PHONY: deploy
 deploy: build ## Deploy to the AWS account of your credentials, asking for what it needs to know

@@ -32,7 +32,9 @@ def interpreter() -> str:
 
 def stamp_of(requirements: Path) -> str:
     """Return what the stamp of a finished environment says: its interpreter and a digest of its pins."""
-    return f"{interpreter()}\n{hashlib.sha256(requirements.read_bytes()).hexdigest()}\n"
+    pins = [line for line in requirements.read_text().splitlines() if not line.lstrip().startswith("#")]
+    digest = hashlib.sha256("\n".join(pins).encode()).hexdigest()
+    return f"{interpreter()}\n{digest}\n"
 
 
 def read_stamp(environment: Path) -> str:

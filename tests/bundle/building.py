@@ -72,9 +72,7 @@ def build(target: Target) -> Path:
     environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
     with (target.folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(
-            command, cwd=target.folder, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=target.folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"sam build for {target} failed:\n{done.stdout}\n{done.stderr}")
     return built

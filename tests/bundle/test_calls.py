@@ -21,9 +21,7 @@ def function_named(built: Path, name: str) -> Function:
 def assert_well_formed(event: dict[str, Any], answer: Any) -> None:
     """Check the answer against what the event's trigger understands."""
     if "Records" in event:
-        known = {
-            record.get("messageId") or record["dynamodb"]["SequenceNumber"] for record in event["Records"]
-        }
+        known = {record.get("messageId") or record["dynamodb"]["SequenceNumber"] for record in event["Records"]}
         failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
         assert set(failed) <= known
         assert len(failed) == len(set(failed))
@@ -57,7 +55,6 @@ def test_every_sample_event_is_answered_by_the_built_function(
     strangers = [
         file
         for file in result.files
-        if not any(file.is_relative_to(folder) for folder in [*bundle, standard_library])
-        and file.name != "bare.py"
+        if not any(file.is_relative_to(folder) for folder in [*bundle, standard_library]) and file.name != "bare.py"
     ]
     assert strangers == []

@@ -60,9 +60,7 @@ def test_the_dependency_layer_ships_exactly_the_pins(built: Path) -> None:
         for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", requirements, re.MULTILINE)
     }
     layer = built / "DependenciesLayer" / "python"
-    shipped = {
-        tuple(folder.name.removesuffix(".dist-info").split("-")) for folder in layer.glob("*.dist-info")
-    }
+    shipped = {tuple(folder.name.removesuffix(".dist-info").split("-")) for folder in layer.glob("*.dist-info")}
     assert {(canonical(name), version) for name, version in shipped} == pins
     assert list(layer.rglob("*.pyc")) == []
 
