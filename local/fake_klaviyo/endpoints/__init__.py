@@ -1,0 +1,25 @@
+"""The API's endpoints: one small module per resource, each with a tuple `OPERATIONS`.
+
+To add an endpoint, write its handler and its `Operation` in a module here and list the module's tuple below.
+"""
+
+from local.fake_klaviyo.endpoints import (
+    accounts,
+    events,
+    metrics,
+    profile_imports,
+    profiles,
+    reviews,
+    webhooks,
+)
+from local.fake_klaviyo.operations import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *accounts.OPERATIONS,
+    *events.OPERATIONS,
+    *metrics.OPERATIONS,
+    *profile_imports.OPERATIONS,
+    *profiles.OPERATIONS,
+    *reviews.OPERATIONS,
+    *webhooks.OPERATIONS,
+)
