@@ -60,6 +60,17 @@ class MemoryLedger:
             self._check(plan)
             self._apply(plan)
 
+    def forget_addresses(self, program: Program, claims: Iterable[Claim], redirects: Iterable[MemberId]) -> None:
+        for claim in claims:
+            self.aliases.pop((program.slug, claim.kind, claim.value), None)
+        for member_id in redirects:
+            if isinstance(self.stored.get((program.slug, member_id)), Redirect):
+                del self.stored[(program.slug, member_id)]
+
+    def forget_words(self, entry: Entry) -> None:
+        key = (entry.program, entry.member_id, entry.seq)
+        self.written[key] = replace(self.written[key], private=None)
+
     def members(self, program: ProgramSlug, member_ids: Iterable[MemberId]) -> dict[MemberId, Member]:
         found = {member_id: self.stored.get((program, member_id)) for member_id in member_ids}
         return {member_id: member for member_id, member in found.items() if isinstance(member, Member)}
@@ -103,14 +114,7 @@ class MemoryLedger:
         slug = plan.program.slug
         if plan.record and (first := self.records.get((slug, plan.record.key))):
             raise Duplicate("This command was carried out before.", first)
-        for posting in plan.postings:
-            member_id = posting.before.member_id
-            stored = self.stored.get((slug, member_id))
-            version = stored.version if isinstance(stored, Member) else None
-            if version != (posting.before.version or None) or (isinstance(stored, Redirect)):
-                raise Conflict("The member changed meanwhile.")
-            if (slug, member_id, posting.entry.seq) in self.written:
-                raise Conflict("The member changed meanwhile.")
+        self._check_members(plan)
         if plan.reversal:
             original = plan.reversal.original
             stored_entry = self.written.get((slug, original.member_id, original.seq))
@@ -123,6 +127,17 @@ class MemoryLedger:
         for source, target in plan.redirects:
             if self.stored.get((slug, source)) not in (None, Redirect(target)):
                 raise Conflict("Somebody else has this address.")
+
+    def _check_members(self, plan: Plan) -> None:
+        slug = plan.program.slug
+        for posting in plan.postings:
+            member_id = posting.before.member_id
+            stored = self.stored.get((slug, member_id))
+            version = stored.version if isinstance(stored, Member) else None
+            if version != (posting.before.version or None) or (isinstance(stored, Redirect)):
+                raise Conflict("The member changed meanwhile.")
+            if (slug, member_id, posting.entry.seq) in self.written:
+                raise Conflict("The member changed meanwhile.")
 
     def _apply(self, plan: Plan) -> None:
         slug = plan.program.slug

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from loyalty.domain.connection import Connection
 from loyalty.domain.identity import MemberId, ProgramSlug
@@ -16,6 +16,7 @@ from loyalty.domain.ledger.entry import Delivery, Entry, EntryKind, Reversal
 from loyalty.domain.ledger.member import Member
 from loyalty.domain.program import Program
 from loyalty.domain.reviews import ReviewDecision
+from loyalty.domain.telling import MetricEvent, ProfileState
 
 
 class Clock(Protocol):
@@ -125,6 +126,12 @@ class LedgerStore(Protocol):
     def record(self, program: ProgramSlug, key: CommandKey) -> KeyRecord | None:
         """The record of a command carried out before."""
 
+    def forget_addresses(self, program: Program, claims: Iterable[Claim], redirects: Iterable[MemberId]) -> None:
+        """Let external ids, phone numbers and former addresses point at nobody any more."""
+
+    def forget_words(self, entry: Entry) -> None:
+        """Remove an entry's erasable words; its place in the chain stays."""
+
     def commit(self, plan: Plan) -> None:
         """Carry out a plan, whole or not at all.
 
@@ -219,27 +226,15 @@ class Outbox(Protocol):
         """Note that Klaviyo will not take the state of ``version``; the next change is owed again."""
 
 
-@dataclass(frozen=True, slots=True)
-class MetricEvent:
-    """One event for Klaviyo. ``unique_id`` is the entry id; ``time`` is when it happened, aware UTC."""
-
-    unique_id: str
-    metric: str
-    time: datetime
-    properties: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileState:
-    """One profile for Klaviyo: the identifiers known to be right, its properties, and those to remove."""
-
-    email: str
-    properties: Mapping[str, Any]
-    unset: tuple[str, ...] = ()
-
-
 class KlaviyoApi(Protocol):
-    """Klaviyo, spoken to for one connection. Errors are those of the exception tree; see the adapter."""
+    """Klaviyo, spoken to for one connection. Nothing is retried here and nothing waits longer than a second.
+
+    Every call raises, besides what it names itself:
+        KlaviyoUnavailable: throttled, out of order or out of reach; the call may have been carried out.
+        KlaviyoUnauthorized: the credential is not accepted.
+        KlaviyoForbidden: the credential lacks a scope, or the account the feature.
+        KlaviyoIncompatible: Klaviyo does not know the call in this form.
+    """
 
     def account_id(self) -> str:
         """The id of the one account the credential belongs to."""
@@ -248,20 +243,42 @@ class KlaviyoApi(Protocol):
         """The topics this account offers."""
 
     def create_webhook(self, *, name: str, url: str, secret: str, topics: Sequence[str]) -> str:
-        """Register a webhook; its id."""
+        """Register a webhook; its id. Klaviyo makes a second one when asked twice.
 
-    def send_events(self, batches: Sequence[tuple[ProfileState, Sequence[MetricEvent]]]) -> None:
-        """Send events, grouped by profile, in one bulk request."""
+        Raises:
+            KlaviyoRefused: the URL, secret or topics are not acceptable.
+        """
 
-    def send_event(self, profile: ProfileState, event: MetricEvent) -> None:
-        """Send one event; a repeat of its ``unique_id`` is dropped by Klaviyo."""
+    def send_events(self, events: Sequence[MetricEvent]) -> int:
+        """Send as many of the events, from the first on, as one bulk request may hold; how many that was.
+
+        No ``unique_id`` may come twice: Klaviyo may refuse the whole request for it.
+
+        Raises:
+            KlaviyoRefused: nothing was taken; it names the events at fault where Klaviyo did.
+        """
+
+    def send_event(self, event: MetricEvent) -> None:
+        """Send one event; Klaviyo drops a repeat of its ``unique_id``.
+
+        Raises:
+            KlaviyoRefused: Klaviyo will not take it.
+        """
 
     def import_profile(self, profile: ProfileState) -> None:
-        """Create or update one profile, synchronously."""
+        """Create or update one profile, synchronously.
+
+        Raises:
+            KlaviyoRefused: Klaviyo will not take it.
+        """
 
 
 class Klaviyo(Protocol):
     """Opens Klaviyo for a program's connection."""
 
     def open(self, program: Program) -> KlaviyoApi:
-        """A client that speaks for the program's connection."""
+        """A client that speaks for the program's connection.
+
+        Raises:
+            Misconfigured: there is no connection, or its credential cannot be decrypted.
+        """

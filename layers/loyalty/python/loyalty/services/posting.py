@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from loyalty.domain.errors import Conflict, Duplicate, KeyReused, NotFound
 from loyalty.domain.identity import Address, MemberId, normalise_email
@@ -14,7 +15,9 @@ from loyalty.domain.ledger.due import next_act
 from loyalty.domain.ledger.entry import Entry, Reversal
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.program import Program
-from loyalty.ports import Clock, KeyRecord, LedgerStore, Plan, Randomness, Receipt, Redirect, ReversalMark
+from loyalty.ports import Claim, Clock, KeyRecord, LedgerStore, Plan, Randomness, Receipt, Redirect, ReversalMark
+
+Outcome = TypeVar("Outcome")
 
 ATTEMPTS = 10
 """Tries before a conflict is handed to the caller as retryable."""
@@ -47,12 +50,7 @@ class Ledger:
             Conflict: others kept changing the member; trying again later is safe.
             Transient: storage is out of reach; trying again is safe.
         """
-        for pause in self._pauses():
-            try:
-                return self._attempt(program, address, command, newcomer=newcomer)
-            except Conflict:
-                self.clock.sleep(self.randomness.jitter(pause))
-        return self._attempt(program, address, command, newcomer=newcomer)
+        return self.retrying(lambda: self._attempt(program, address, command, newcomer=newcomer))
 
     def settle(self, program: Program, address: Address) -> int:
         """Post whatever is due on a member by now; how many acts that took.
@@ -60,16 +58,24 @@ class Ledger:
         Raises:
             NotFound: nobody has this address.
         """
+        return self.retrying(lambda: self._settle_once(program, address))
+
+    def retrying(self, attempt: Callable[[], Outcome]) -> Outcome:
+        """Run an attempt that reads, decides and commits, again and again while somebody else is first.
+
+        Raises:
+            Conflict: it did not get through in ``ATTEMPTS`` tries.
+        """
         for pause in self._pauses():
             try:
-                return self._settle_once(program, address)
+                return attempt()
             except Conflict:
                 self.clock.sleep(self.randomness.jitter(pause))
-        return self._settle_once(program, address)
+        return attempt()
 
     def find(self, program: Program, address: Address) -> Member | None:
         """The member an address names, merged members followed to where they went; None when there is none."""
-        member = self._locate(program, address)
+        member = self.locate(program, address)
         return member if member.version else None
 
     def settled(self, program: Program, member: Member) -> tuple[Member, int]:
@@ -97,8 +103,16 @@ class Ledger:
         """Decide a command under the program's terms, now."""
         return decide(member, command, program.terms, self.clock.now(), self.randomness.salt(), introduction)
 
-    def commit(self, program: Program, command: Command, posting: Posting) -> Receipt:
-        """Store a decided posting together with its idempotency.
+    def commit(
+        self,
+        program: Program,
+        command: Command,
+        posting: Posting,
+        *,
+        claims: Sequence[Claim] = (),
+        redirects: Sequence[tuple[MemberId, MemberId]] = (),
+    ) -> Receipt:
+        """Store a decided posting together with its idempotency and, for an identity, what points at the member.
 
         Raises:
             Conflict: the member changed since it was read.
@@ -118,34 +132,37 @@ class Ledger:
         else:
             record = KeyRecord(command.key.text, command.key.natural, command.request_digest, receipt)
         delivery = program.delivery_of(posting.entry.event_type)
-        self.store.commit(Plan(program, (posting,), (delivery,), record, reversal))
+        self.store.commit(Plan(program, (posting,), (delivery,), record, reversal, tuple(claims), tuple(redirects)))
         return receipt
 
     def _attempt(self, program: Program, address: Address, command: Command, *, newcomer: bool) -> Receipt | Refusal:
         command = self._refreshed(program, command)
         if first := self._reversed_before(program, command):
             return first
-        member = self._locate(program, address)
+        member = self.locate(program, address)
         if not member.version and not newcomer:
-            return self._first(program, command) or Refusal(
-                "unknown_member", "Nobody in this program has this address."
-            )
+            return self.first(program, command) or Refusal("unknown_member", "Nobody in this program has this address.")
         member, _ = self.settled(program, member)
         posting = self.decide(program, member, command, self._introduction(program, address))
         if isinstance(posting, Refusal):
-            return self._first(program, command) or posting
+            return self.first(program, command) or posting
         try:
             return self.commit(program, command, posting)
         except Duplicate as duplicate:
             return _replayed(command, duplicate.first)
 
     def _settle_once(self, program: Program, address: Address) -> int:
-        member = self._locate(program, address)
+        member = self.locate(program, address)
         if not member.version:
             raise NotFound("Nobody in this program has this address.", code="unknown_member")
         return self.settled(program, member)[1]
 
-    def _first(self, program: Program, command: Command) -> Receipt | None:
+    def first(self, program: Program, command: Command) -> Receipt | None:
+        """What a command answered when it was carried out before, or None.
+
+        Raises:
+            KeyReused: a caller's key was used for another request.
+        """
         record = self.store.record(program.slug, command.key)
         return _replayed(command, record) if record else None
 
@@ -175,7 +192,8 @@ class Ledger:
             return None
         return Introduction({"email": normalise_email(address.value)}, program.newcomers)
 
-    def _locate(self, program: Program, address: Address) -> Member:
+    def locate(self, program: Program, address: Address) -> Member:
+        """The member an address names; one without entries, under the id it would get, when there is none."""
         if address.kind == "email":
             return self._by_email(program, address.value)
         member_id: MemberId | None = MemberId(address.value)

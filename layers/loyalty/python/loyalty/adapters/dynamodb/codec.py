@@ -18,7 +18,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from loyalty.adapters.dynamodb import keys
 from loyalty.domain.identity import MemberId, ProgramSlug, entry_id
 from loyalty.domain.ledger.amounts import AMOUNT_NAMES, Amounts
-from loyalty.domain.ledger.commands import RETENTION_DAYS
+from loyalty.domain.ledger.commands import NATURAL, RETENTION_DAYS
 from loyalty.domain.ledger.entry import (
     Delivery,
     DeliveryState,
@@ -29,6 +29,7 @@ from loyalty.domain.ledger.entry import (
     Reversal,
     Source,
     canonical,
+    digest,
     effect_facts,
 )
 from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing
@@ -207,6 +208,11 @@ def delivery_of(item: Item) -> Delivery:
     return Delivery(DeliveryState(item["delivery"]), parse_utc(at) if at else None, item.get("delivery_why", ""))
 
 
+def refusal_check(member_id: MemberId, why: str) -> str:
+    """A short digest that ties a profile's refusal to its member, so that a stray change of it is found."""
+    return digest(member_id, why.encode())[:11]
+
+
 def record_item(program: ProgramSlug, record: KeyRecord) -> Item:
     """An idempotency record's whole item; only a caller's key has a time to live."""
     key = keys.record(program, record.key)
@@ -242,7 +248,7 @@ def record_of(item: Item) -> KeyRecord:
         after=Amounts(**item["after"]),
         recorded_at=parse_utc(item["recorded_at"]),
     )
-    return KeyRecord(item["key"], "expires_at" not in item, item["request_digest"], receipt)
+    return KeyRecord(item["key"], NATURAL in item["key"], item["request_digest"], receipt)
 
 
 def _private_text(private: Private | None) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, entry_of, member_of, plain, record_of, wire
-from loyalty.adapters.dynamodb.errors import storage_errors
+from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.adapters.dynamodb.keys import Key
 from loyalty.adapters.dynamodb.transactions import cancelled, writes_of
 from loyalty.domain.identity import MemberId, ProgramSlug, alias_digest
@@ -17,7 +17,7 @@ from loyalty.domain.ledger.commands import CommandKey
 from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.ledger.member import Member
 from loyalty.domain.program import Program
-from loyalty.ports import KeyRecord, Plan, Redirect
+from loyalty.ports import Claim, KeyRecord, Plan, Redirect
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -65,6 +65,27 @@ class DynamoLedger:
         item = self._get(keys.record(program, key.text))
         return record_of(item) if item else None
 
+    def forget_addresses(self, program: Program, claims: Iterable[Claim], redirects: Iterable[MemberId]) -> None:
+        """Let external ids, phone numbers and former addresses point at nobody any more."""
+        gone = [keys.alias(program.slug, c.kind, alias_digest(program.id_key, c.kind, c.value)) for c in claims]
+        with storage_errors():
+            for key in gone:
+                self._client.delete_item(TableName=self._table, Key=wire({"pk": key.pk, "sk": key.sk}))
+        for member_id in redirects:
+            self._delete_redirect(keys.member(program.slug, member_id))
+
+    def forget_words(self, entry: Entry) -> None:
+        """Remove an entry's erasable words; its place in the chain stays."""
+        key = keys.entry(entry.program, entry.member_id, entry.seq)
+        with storage_errors():
+            self._client.update_item(
+                TableName=self._table,
+                Key=wire({"pk": key.pk, "sk": key.sk}),
+                UpdateExpression="REMOVE #private",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={"#private": "private"},
+            )
+
     def commit(self, plan: Plan) -> None:
         """Carry out a plan in one transaction; see the port for errors."""
         writes = writes_of(plan, self._table)
@@ -78,6 +99,21 @@ class DynamoLedger:
                 if meaning is None:
                     raise
                 raise meaning from error
+
+    def _delete_redirect(self, key: Key) -> None:
+        with storage_errors():
+            try:
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key=wire({"pk": key.pk, "sk": key.sk}),
+                    ConditionExpression="attribute_not_exists(pk) OR #type = :redirect",
+                    ExpressionAttributeNames={"#type": "type"},
+                    ExpressionAttributeValues=wire({":redirect": "redirect"}),
+                )
+            except ClientError as error:
+                # A member lives under this id, not a redirect: it is not ours to delete.
+                if not is_failed_condition(error):
+                    raise
 
     def _get(self, key: Key) -> Item | None:
         with storage_errors():

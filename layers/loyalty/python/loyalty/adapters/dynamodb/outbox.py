@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, delivery_item, entry_of, member_of, plain, wire
+from loyalty.adapters.dynamodb.codec import Item, delivery_item, entry_of, member_of, plain, refusal_check, wire
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.adapters.dynamodb.keys import Key
 from loyalty.domain.errors import Transient
@@ -72,7 +72,7 @@ class DynamoOutbox:
         """Note that Klaviyo has the member's state of ``version``. False when a newer one exists."""
         return self._update(
             keys.member(program, member_id),
-            "REMOVE profile_owed_since, feed_pk, feed_sk, profile_refused",
+            "REMOVE profile_owed_since, feed_pk, feed_sk, profile_refused, profile_refused_check",
             "version = :version",
             {":version": version},
         )
@@ -81,9 +81,9 @@ class DynamoOutbox:
         """Note that Klaviyo will not take the state of ``version``; the next change is owed again."""
         return self._update(
             keys.member(program, member_id),
-            "SET profile_refused = :why REMOVE profile_owed_since, feed_pk, feed_sk",
+            "SET profile_refused = :why, profile_refused_check = :check REMOVE profile_owed_since, feed_pk, feed_sk",
             "version = :version",
-            {":version": version, ":why": why},
+            {":version": version, ":why": why, ":check": refusal_check(member_id, why)},
         )
 
     def _update(self, key: Key, update: str, condition: str, values: Item) -> bool:

@@ -17,6 +17,10 @@ RETENTION_DAYS = 35
 """How long a caller's idempotency key is remembered; natural keys are never forgotten."""
 
 
+NATURAL, CALLERS = "#", "~"
+"""What follows the scope in a key's text: kept for ever, or kept for ``RETENTION_DAYS``."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommandKey:
     """Identity of a command: the same key never takes effect twice within its program.
@@ -32,8 +36,8 @@ class CommandKey:
 
     @property
     def text(self) -> str:
-        """The key as entries and idempotency records carry it: the scope, and a digest of the caller's value."""
-        return f"{self.scope}#{digest(self.scope, self.value.encode())[:27]}"
+        """The key as entries and idempotency records carry it: the scope, how long it lives, a digest of the value."""
+        return f"{self.scope}{NATURAL if self.natural else CALLERS}{digest(self.scope, self.value.encode())[:27]}"
 
 
 @dataclass(frozen=True, slots=True)
