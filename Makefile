@@ -102,5 +102,5 @@ deploy: build ## Deploy to the AWS account of your credentials, asking for what 
 
 .PHONY: clean
 clean: ## Remove all that was built and made, the environments too
-	rm -rf .aws-sam .local build .hypothesis .pytest_cache .venv .venv-sam .venv-mutation .venv-uv .venv*.lock
+	rm -rf .aws-sam .local build .hypothesis .pytest_cache .venv .venv-sam .venv-uv .venv*.lock
 	find functions layers local cli tests benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

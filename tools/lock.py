@@ -20,7 +20,6 @@ DEVELOPMENT = "requirements-dev.txt"
 PLAN: dict[str, list[str]] = {
     DEVELOPMENT: ["pyproject.toml", "--group", "dev"],
     "layers/dependencies/requirements.txt": ["pyproject.toml", "--constraint", DEVELOPMENT],
-    "requirements-mutation.txt": ["pyproject.toml", "--group", "mutation", "--constraint", DEVELOPMENT],
     "requirements-sam.txt": ["--group", "sam"],
     "requirements-uv.txt": ["--group", "uv"],
 }

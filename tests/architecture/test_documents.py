@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-IGNORED = {".venv", ".venv-sam", ".venv-uv", ".venv-mutation", ".aws-sam", ".local", "build", ".git"}
+IGNORED = {".venv", ".venv-sam", ".venv-uv", ".aws-sam", ".local", "build", ".git"}
 DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not IGNORED & set(path.relative_to(ROOT).parts[:1]))
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
 # A command, in a code span or at the start of a line of a code block.

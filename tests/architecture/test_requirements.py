@@ -50,7 +50,6 @@ def test_the_pins_were_made_from_the_present_ranges(name: str) -> None:
         (LAYER, None),
         (DEVELOPMENT, None),
         (DEVELOPMENT, "dev"),
-        ("requirements-mutation.txt", "mutation"),
         ("requirements-sam.txt", "sam"),
         ("requirements-uv.txt", "uv"),
     ],
