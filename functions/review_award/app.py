@@ -1,0 +1,23 @@
+"""Decides on each queued review and posts its points to the ledger."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from loyalty.contracts.review_messages import parse_message
+from loyalty.runtime import batch, container
+from loyalty.runtime.observability import Answer, Event, invocation, report
+from loyalty.runtime.settings import ReviewAwardSettings
+
+award = container.UseCase(ReviewAwardSettings, container.award_review)
+
+
+def decide(message: batch.Message) -> None:
+    """Decide on one review."""
+    report(award()(parse_message(message.body)))
+
+
+@invocation
+def lambda_handler(event: Event, context: LambdaContext) -> Answer:  # noqa: ARG001 - Lambda's signature
+    """Work on a batch of messages; those to be tried again are named in the answer."""
+    return batch.each_message(event, decide)

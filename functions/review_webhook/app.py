@@ -1,0 +1,29 @@
+"""Takes Klaviyo's signed review deliveries and queues each review: POST /v1/webhooks/klaviyo/{slug}."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from loyalty.contracts.klaviyo_signature import SignedDelivery
+from loyalty.runtime import container, http
+from loyalty.runtime.observability import Answer, Event, invocation, report
+from loyalty.runtime.settings import ReviewWebhookSettings
+
+intake = container.UseCase(ReviewWebhookSettings, container.intake_reviews)
+api = http.api()
+
+
+@api.post("/webhooks/klaviyo/<slug>")
+def receive(slug: str) -> Response[str]:
+    """Take one delivery in; 202 once every review in it is stored."""
+    request = http.request(api)
+    outcome = intake()(SignedDelivery.of(slug, request.headers, request.body, request.id))
+    report(outcome)
+    return http.accepted(outcome.answer)
+
+
+@invocation
+def lambda_handler(event: Event, context: LambdaContext) -> Answer:
+    """Answer a REST proxy event."""
+    return http.answer(api, event, context)

@@ -1,0 +1,29 @@
+"""The messages of the two lanes towards Klaviyo. They say that something is owed; what it is, the table says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from loyalty.domain.identity import MemberId, ProgramSlug
+
+_SLUG = Field(min_length=1, max_length=63)
+
+
+class OwedEvent(BaseModel):
+    """Klaviyo is owed the event of one journal entry."""
+
+    model_config = ConfigDict(frozen=True)
+
+    program: Annotated[ProgramSlug, _SLUG]
+    member_id: Annotated[MemberId, Field(min_length=1, max_length=64)]
+    seq: Annotated[int, Field(ge=1)]
+
+
+class OwedProfiles(BaseModel):
+    """Klaviyo is owed the newest state of some members of a program."""
+
+    model_config = ConfigDict(frozen=True)
+
+    program: Annotated[ProgramSlug, _SLUG]

@@ -1,0 +1,58 @@
+"""Klaviyo's system webhook signature (FACTS section 5), checked on the bytes that came, before anybody parses them.
+
+The time header is part of what is signed and is used for nothing else: Klaviyo has sent it hours off, and a retry may
+come two days after the first attempt, so age proves nothing. A delivery that is repeated pays nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDelivery:
+    """A delivery as it came in: to which program, and what its headers claim."""
+
+    slug: str
+    webhook_id: str
+    timestamp: str
+    signature: str = field(repr=False)
+    body: bytes = field(repr=False)
+    correlation_id: str = ""
+
+    @classmethod
+    def of(cls, slug: str, headers: Mapping[str, str], body: bytes, correlation_id: str) -> Self:
+        """Read Klaviyo's headers, given by lower-cased name; a missing one is an empty claim."""
+        return cls(
+            slug=slug,
+            webhook_id=headers.get("klaviyo-webhook-id", ""),
+            timestamp=headers.get("klaviyo-timestamp", ""),
+            signature=headers.get("klaviyo-signature", ""),
+            body=body,
+            correlation_id=correlation_id,
+        )
+
+    def is_signed_with(self, secrets: Sequence[str]) -> bool:
+        """Whether one of the secrets made the signature. All are tried, so time tells nothing about which one."""
+        claimed = _bytes(self.signature.lower())
+        signed = False
+        for secret in secrets:
+            signed |= hmac.compare_digest(_bytes(signature_of(secret, self.body, self.timestamp)), claimed)
+        return signed
+
+    def is_from(self, webhook_id: str) -> bool:
+        """Whether the header names this webhook."""
+        return hmac.compare_digest(_bytes(self.webhook_id), _bytes(webhook_id))
+
+
+def signature_of(secret: str, body: bytes, timestamp: str) -> str:
+    """Lower-case hex of HMAC-SHA256 over the body followed by the ``Klaviyo-Timestamp`` header, nothing in between."""
+    return hmac.new(_bytes(secret), body + _bytes(timestamp), hashlib.sha256).hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

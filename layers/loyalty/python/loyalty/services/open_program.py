@@ -1,0 +1,40 @@
+"""Open a program: the operator's first step for a new merchant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loyalty.domain.errors import Conflict, Invalid, Rejected
+from loyalty.domain.identity import program_slug
+from loyalty.domain.program import Program
+from loyalty.ports import Clock, ProgramStore, Randomness
+
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProgram:
+    """Opens programs."""
+
+    programs: ProgramStore
+    clock: Clock
+    randomness: Randomness
+
+    def __call__(self, slug: str, name: str) -> Program:
+        """Store a program with the default settings and a secret of its own for member ids.
+
+        Raises:
+            Invalid: slug or name are malformed.
+            Rejected: ``program_exists``, the slug is taken.
+        """
+        name = name.strip()
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise Invalid(f"A program's name is 1 to {LONGEST_NAME} characters.", code="invalid_name")
+        program = Program(
+            slug=program_slug(slug), name=name, id_key=self.randomness.salt(), created_at=self.clock.now()
+        )
+        try:
+            self.programs.create(program)
+        except Conflict as taken:
+            raise Rejected("There is a program with this slug already.", code="program_exists") from taken
+        return program
