@@ -62,7 +62,9 @@ class MemoryLedger:
 
     def forget_addresses(self, program: Program, claims: Iterable[Claim], redirects: Iterable[MemberId]) -> None:
         for claim in claims:
-            self.aliases.pop((program.slug, claim.kind, claim.value), None)
+            key = (program.slug, claim.kind, claim.value)
+            if self.aliases.get(key) == claim.member_id:
+                del self.aliases[key]
         for member_id in redirects:
             if isinstance(self.stored.get((program.slug, member_id)), Redirect):
                 del self.stored[(program.slug, member_id)]

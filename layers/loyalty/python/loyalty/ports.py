@@ -14,6 +14,7 @@ from loyalty.domain.ledger.commands import CommandKey
 from loyalty.domain.ledger.decisions import Posting
 from loyalty.domain.ledger.entry import Delivery, Entry, EntryKind, Reversal
 from loyalty.domain.ledger.member import Member
+from loyalty.domain.ledger.verify import Finding
 from loyalty.domain.program import Program
 from loyalty.domain.reviews import ReviewDecision
 from loyalty.domain.telling import MetricEvent, ProfileState
@@ -51,6 +52,11 @@ class Receipt:
     after: Amounts
     recorded_at: datetime
     replayed: bool = False
+
+    @classmethod
+    def of(cls, entry: Entry) -> Receipt:
+        """What the command that wrote this entry answers."""
+        return cls(entry.member_id, entry.seq, entry.id, entry.kind, entry.points, entry.after, entry.recorded_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class LedgerStore(Protocol):
         """The record of a command carried out before."""
 
     def forget_addresses(self, program: Program, claims: Iterable[Claim], redirects: Iterable[MemberId]) -> None:
-        """Let external ids, phone numbers and former addresses point at nobody any more."""
+        """Let the external ids and phone numbers that these members have, and former addresses, lead nowhere."""
 
     def forget_words(self, entry: Entry) -> None:
         """Remove an entry's erasable words; its place in the chain stays."""
@@ -139,6 +145,37 @@ class LedgerStore(Protocol):
             Conflict: a member, claim or reversed entry changed since it was read.
             Duplicate: the command's key is taken; ``first`` is its KeyRecord.
             Transient: storage is throttled or out of reach; nothing or everything happened.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReport:
+    """What checking one member found; ``amounts`` is what its journal proves."""
+
+    member_id: MemberId
+    entries: int
+    amounts: Amounts
+    findings: tuple[Finding, ...]
+
+
+class Audit(Protocol):
+    """Stored items compared with what the journal says they must be."""
+
+    def member_ids(self, program: ProgramSlug) -> Iterator[MemberId]:
+        """Every member of a program. Reads the whole table; an operator's tool, not a request's."""
+
+    def strays(self, program: Program) -> Iterator[Finding]:
+        """Items of a program that belong to no member: records without entries, pointers to nobody."""
+
+    def check(self, program: Program, member_id: MemberId) -> MemberReport:
+        """Replay a member's journal and compare every item that follows from it."""
+
+    def rebuild(self, program: Program, member_id: MemberId) -> list[str]:
+        """Write every item that follows from the journal anew where it differs; the names of those written.
+
+        Raises:
+            Rejected: the journal itself is broken, and nothing is written.
+            Conflict: the member changed meanwhile.
         """
 
 

@@ -12,7 +12,7 @@ from loyalty.domain.ledger.commands import Command, Introduction, Reverse
 from loyalty.domain.ledger.decide import decide
 from loyalty.domain.ledger.decisions import Posting, Refusal
 from loyalty.domain.ledger.due import next_act
-from loyalty.domain.ledger.entry import Entry, Reversal
+from loyalty.domain.ledger.entry import Reversal
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.program import Program
 from loyalty.ports import Claim, Clock, KeyRecord, LedgerStore, Plan, Randomness, Receipt, Redirect, ReversalMark
@@ -51,6 +51,15 @@ class Ledger:
             Transient: storage is out of reach; trying again is safe.
         """
         return self.retrying(lambda: self._attempt(program, address, command, newcomer=newcomer))
+
+    def post_here(self, program: Program, member_id: MemberId, command: Command) -> Receipt | Refusal:
+        """Carry out a command on exactly this member, even one that was merged away, without settling what is due.
+
+        Raises:
+            NotFound: there is no such member.
+            Conflict: others kept changing the member; trying again later is safe.
+        """
+        return self.retrying(lambda: self._post_here(program, member_id, command))
 
     def settle(self, program: Program, address: Address) -> int:
         """Post whatever is due on a member by now; how many acts that took.
@@ -118,7 +127,7 @@ class Ledger:
             Conflict: the member changed since it was read.
             Duplicate: the key was used before.
         """
-        receipt = receipt_of(posting.entry)
+        receipt = Receipt.of(posting.entry)
         record, reversal = None, None
         if isinstance(command.action, Reverse):
             points = -posting.entry.points if posting.entry.points < 0 else posting.entry.points
@@ -143,13 +152,25 @@ class Ledger:
         if not member.version and not newcomer:
             return self.first(program, command) or Refusal("unknown_member", "Nobody in this program has this address.")
         member, _ = self.settled(program, member)
-        posting = self.decide(program, member, command, self._introduction(program, address))
+        posting = self.decide(program, member, command, self.introduction(program, address))
         if isinstance(posting, Refusal):
             return self.first(program, command) or posting
         try:
             return self.commit(program, command, posting)
         except Duplicate as duplicate:
-            return _replayed(command, duplicate.first)
+            return self.replayed(command, duplicate.first)
+
+    def _post_here(self, program: Program, member_id: MemberId, command: Command) -> Receipt | Refusal:
+        member = self.store.find(program.slug, member_id)
+        if not isinstance(member, Member):
+            raise NotFound("There is no member with this id.", code="unknown_member")
+        posting = self.decide(program, member, command)
+        if isinstance(posting, Refusal):
+            return self.first(program, command) or posting
+        try:
+            return self.commit(program, command, posting)
+        except Duplicate as duplicate:
+            return self.replayed(command, duplicate.first)
 
     def _settle_once(self, program: Program, address: Address) -> int:
         member = self.locate(program, address)
@@ -164,7 +185,7 @@ class Ledger:
             KeyReused: a caller's key was used for another request.
         """
         record = self.store.record(program.slug, command.key)
-        return _replayed(command, record) if record else None
+        return self.replayed(command, record) if record else None
 
     def _refreshed(self, program: Program, command: Command) -> Command:
         if not isinstance(command.action, Reverse):
@@ -185,9 +206,19 @@ class Ledger:
         entry = self.store.entry(program.slug, mark.member_id, mark.seq)
         if entry is None:
             raise Conflict("A reversal is noted whose entry is missing; run verify on this member.")
-        return replace(receipt_of(entry), replayed=True)
+        return replace(Receipt.of(entry), replayed=True)
 
-    def _introduction(self, program: Program, address: Address) -> Introduction | None:
+    def replayed(self, command: Command, record: KeyRecord) -> Receipt:
+        """The first answer again, for a command whose key has a record.
+
+        Raises:
+            KeyReused: the record is of another request.
+        """
+        _same_request(command, record.request_digest)
+        return replace(record.receipt, replayed=True)
+
+    def introduction(self, program: Program, address: Address) -> Introduction | None:
+        """How a customer who is only known by this address enters the program."""
         if address.kind != "email":
             return None
         return Introduction({"email": normalise_email(address.value)}, program.newcomers)
@@ -233,24 +264,6 @@ class Ledger:
         for _ in range(ATTEMPTS - 1):
             yield pause
             pause = min(LONGEST_PAUSE, pause * 2)
-
-
-def receipt_of(entry: Entry) -> Receipt:
-    """What a command that wrote this entry answers."""
-    return Receipt(
-        member_id=entry.member_id,
-        seq=entry.seq,
-        entry_id=entry.id,
-        kind=entry.kind,
-        points=entry.points,
-        after=entry.after,
-        recorded_at=entry.recorded_at,
-    )
-
-
-def _replayed(command: Command, record: KeyRecord) -> Receipt:
-    _same_request(command, record.request_digest)
-    return replace(record.receipt, replayed=True)
 
 
 def _same_request(command: Command, request_digest: str) -> None:

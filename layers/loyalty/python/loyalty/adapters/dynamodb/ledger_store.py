@@ -66,13 +66,12 @@ class DynamoLedger:
         return record_of(item) if item else None
 
     def forget_addresses(self, program: Program, claims: Iterable[Claim], redirects: Iterable[MemberId]) -> None:
-        """Let external ids, phone numbers and former addresses point at nobody any more."""
-        gone = [keys.alias(program.slug, c.kind, alias_digest(program.id_key, c.kind, c.value)) for c in claims]
-        with storage_errors():
-            for key in gone:
-                self._client.delete_item(TableName=self._table, Key=wire({"pk": key.pk, "sk": key.sk}))
+        """Let the external ids and phone numbers that these members have, and former addresses, lead nowhere."""
+        for claim in claims:
+            digest = alias_digest(program.id_key, claim.kind, claim.value)
+            self._delete_if(keys.alias(program.slug, claim.kind, digest), "member_id", claim.member_id)
         for member_id in redirects:
-            self._delete_redirect(keys.member(program.slug, member_id))
+            self._delete_if(keys.member(program.slug, member_id), "type", "redirect")
 
     def forget_words(self, entry: Entry) -> None:
         """Remove an entry's erasable words; its place in the chain stays."""
@@ -100,18 +99,18 @@ class DynamoLedger:
                     raise
                 raise meaning from error
 
-    def _delete_redirect(self, key: Key) -> None:
+    def _delete_if(self, key: Key, attribute: str, value: str) -> None:
+        """Delete an item if it still is what was meant; somebody else's stays."""
         with storage_errors():
             try:
                 self._client.delete_item(
                     TableName=self._table,
                     Key=wire({"pk": key.pk, "sk": key.sk}),
-                    ConditionExpression="attribute_not_exists(pk) OR #type = :redirect",
-                    ExpressionAttributeNames={"#type": "type"},
-                    ExpressionAttributeValues=wire({":redirect": "redirect"}),
+                    ConditionExpression="attribute_not_exists(pk) OR #attribute = :value",
+                    ExpressionAttributeNames={"#attribute": attribute},
+                    ExpressionAttributeValues=wire({":value": value}),
                 )
             except ClientError as error:
-                # A member lives under this id, not a redirect: it is not ours to delete.
                 if not is_failed_condition(error):
                     raise
 

@@ -173,21 +173,26 @@ def _claim(program: Program, claim: Claim, table: str) -> dict[str, Any]:
     key = keys.alias(program.slug, claim.kind, alias_digest(program.id_key, claim.kind, claim.value))
     if not claim.member_id:
         return {"Delete": {"TableName": table, "Key": wire({"pk": key.pk, "sk": key.sk})}}
-    item = {
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": wire(alias_item(program, claim.kind, claim.value, claim.member_id)),
+            "ConditionExpression": "attribute_not_exists(pk) OR member_id = :member_id",
+            "ExpressionAttributeValues": wire({":member_id": claim.member_id}),
+        }
+    }
+
+
+def alias_item(program: Program, kind: str, value: str, member_id: str) -> Item:
+    """The pointer from an external id or phone number to a member."""
+    key = keys.alias(program.slug, kind, alias_digest(program.id_key, kind, value))
+    return {
         "pk": key.pk,
         "sk": key.sk,
         "type": "alias",
         "program": program.slug,
-        "kind": claim.kind,
-        "member_id": claim.member_id,
-    }
-    return {
-        "Put": {
-            "TableName": table,
-            "Item": wire(item),
-            "ConditionExpression": "attribute_not_exists(pk) OR member_id = :member_id",
-            "ExpressionAttributeValues": wire({":member_id": claim.member_id}),
-        }
+        "kind": kind,
+        "member_id": member_id,
     }
 
 

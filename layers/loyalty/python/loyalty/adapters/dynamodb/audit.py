@@ -1,0 +1,222 @@
+"""Verify and rebuild on DynamoDB: every item of a member against what its journal says it must be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from loyalty.adapters.dynamodb import expected, keys
+from loyalty.adapters.dynamodb.codec import Item, entry_of, plain, wire
+from loyalty.adapters.dynamodb.errors import storage_errors
+from loyalty.domain.errors import Conflict, Rejected
+from loyalty.domain.identity import MemberId, ProgramSlug, split_entry_id
+from loyalty.domain.ledger.commands import RETENTION_DAYS
+from loyalty.domain.ledger.entry import Entry, EntryKind, Reversal
+from loyalty.domain.ledger.verify import Finding, Proof, prove
+from loyalty.domain.program import Program
+from loyalty.ports import MemberReport
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+"""What taking a damaged item apart raises."""
+
+
+class DynamoAudit:
+    """Checks and restores the items of members in the one table."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def member_ids(self, program: ProgramSlug) -> Iterator[MemberId]:
+        """Every member of a program that has a journal."""
+        first_entry = {":sk": keys.entry_sk(1), ":prefix": keys.member_pk(program, MemberId(""))}
+        for item in self._scan("sk = :sk AND begins_with(pk, :prefix)", first_entry):
+            yield MemberId(item["pk"].removeprefix(keys.member_pk(program, MemberId(""))))
+
+    def strays(self, program: Program) -> Iterator[Finding]:
+        """Records without entries, and pointers that lead to nobody."""
+        known = set(self.member_ids(program.slug))
+        prefixes = {f":{name}": f"{name}#{program.slug}#" for name in ("IDEM", "ALIAS", "MEMBER")}
+        for item in self._scan(" OR ".join(f"begins_with(pk, {name})" for name in prefixes), prefixes):
+            where, member_id = f"{item['pk']} {item['sk']}", str(item.get("member_id", ""))
+            if item["sk"].startswith("ENTRY#") or item.get("type") == "member":
+                continue
+            if member_id not in known:
+                yield Finding(where, "member_id", "names a member that has no journal")
+            elif item["sk"] == "IDEM" and self._get(*_entry_key(program, item)) is None:
+                yield Finding(where, "seq", "names an entry that does not exist")
+
+    def check(self, program: Program, member_id: MemberId) -> MemberReport:
+        """Replay a member's journal and compare every item that follows from it."""
+        items = self._partition(program, member_id)
+        journal, findings = _readable(items)
+        proof = prove(program.slug, member_id, journal)
+        findings += proof.findings
+        for wanted, stored, name in self._pairs(program, proof, journal, items):
+            findings += _differences(name, wanted, stored)
+        return MemberReport(member_id, len(journal), proof.member.amounts, tuple(findings))
+
+    def rebuild(self, program: Program, member_id: MemberId) -> list[str]:
+        """Write every item that follows from the journal anew where it differs; the names of those written.
+
+        Raises:
+            Rejected: the journal itself is broken; nothing is written.
+            Conflict: the member changed meanwhile.
+        """
+        items = self._partition(program, member_id)
+        journal, findings = _readable(items)
+        proof = prove(program.slug, member_id, journal)
+        if findings := [*findings, *proof.findings]:
+            first = findings[0]
+            raise Rejected(
+                f"The journal is broken at {first.item} ({first.attribute}: {first.message}); "
+                "restore the table to a point in time before that.",
+                code="broken_journal",
+            )
+        written = []
+        for wanted, stored, name in self._pairs(program, proof, journal, items):
+            if _differences(name, wanted, stored):
+                self._replace(program, wanted, stored, proof.member.version, member_id)
+                written.append(name)
+        return written
+
+    def _pairs(
+        self, program: Program, proof: Proof, journal: Sequence[Entry], items: dict[str, Item]
+    ) -> Iterator[tuple[Item, Item | None, str]]:
+        """Each item that must exist, with what is stored in its place and a name for people."""
+        stored_member = items.get("MEMBER")
+        yield expected.member(program, proof.member, stored_member or {}), stored_member, "member"
+        marks = self._reversals(program, journal)
+        for entry in journal:
+            yield expected.entry(entry, marks[entry.seq]), items[keys.entry_sk(entry.seq)], f"entry {entry.seq}"
+            if (record := expected.record(program, entry)) is not None:
+                stored = self._get(record["pk"], record["sk"])
+                if stored is not None or not _may_be_forgotten(entry, record):
+                    yield record, stored, f"record of entry {entry.seq}"
+        for alias in expected.aliases(program, proof.member):
+            stored = self._get(alias["pk"], alias["sk"])
+            if stored and stored.get("member_id") in expected.merged_ids(journal):
+                alias["member_id"] = stored["member_id"]
+            yield alias, stored, f"alias {alias['kind']}"
+
+    def _reversals(self, program: Program, journal: Sequence[Entry]) -> dict[int, dict[str, Reversal]]:
+        """The marks each entry must carry.
+
+        Those of this journal's own reversals, and those that another member's entries confirm: a reversal is posted
+        where the member lives now, which after a merge is elsewhere.
+        """
+        marks: dict[int, dict[str, Reversal]] = defaultdict(dict)
+        for entry in journal:
+            if entry.kind is EntryKind.REVERSE:
+                origin, seq = split_entry_id(entry.effect.reverses)
+                if origin == entry.member_id:
+                    marks[seq].update([expected.reversal_key(entry)])
+            for mark in entry.reversals.values():
+                if mark.member_id != entry.member_id:
+                    marks[entry.seq].update(self._confirmed(program, mark, entry))
+        return marks
+
+    def _confirmed(self, program: Program, mark: Reversal, original: Entry) -> dict[str, Reversal]:
+        key = keys.entry(program.slug, mark.member_id, mark.seq)
+        stored = self._get(key.pk, key.sk)
+        reversing = entry_of(stored) if stored else None
+        if reversing is None or reversing.effect.reverses != original.id:
+            return {}
+        return dict([expected.reversal_key(reversing)])
+
+    def _replace(self, program: Program, wanted: Item, stored: Item | None, last: int, member_id: MemberId) -> None:
+        next_entry = keys.entry(program.slug, member_id, last + 1)
+        unchanged: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if stored is not None:
+            names = sorted(name for name in stored if name not in ("pk", "sk"))
+            unchanged = {
+                "ConditionExpression": " AND ".join(f"#n{i} = :v{i}" for i in range(len(names))),
+                "ExpressionAttributeNames": {f"#n{i}": name for i, name in enumerate(names)},
+                "ExpressionAttributeValues": wire({f":v{i}": stored[name] for i, name in enumerate(names)}),
+            }
+        still_last = {
+            "TableName": self._table,
+            "Key": wire({"pk": next_entry.pk, "sk": next_entry.sk}),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        put = {"TableName": self._table, "Item": wire(wanted), **unchanged}
+        with storage_errors():
+            try:
+                self._client.transact_write_items(
+                    TransactItems=[{"ConditionCheck": still_last}, {"Put": put}]  # type: ignore[typeddict-item]
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") == "TransactionCanceledException":
+                    raise Conflict("The member changed meanwhile; run it again.") from error
+                raise
+
+    def _partition(self, program: Program, member_id: MemberId) -> dict[str, Item]:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": wire({":pk": keys.member_pk(program.slug, member_id)}),
+            "ConsistentRead": True,
+        }
+        with storage_errors():
+            pages = self._client.get_paginator("query").paginate(**request)
+            return {item["sk"]: item for page in pages for item in map(plain, page["Items"])}
+
+    def _scan(self, condition: str, values: dict[str, str]) -> Iterator[Item]:
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            FilterExpression=condition,
+            ExpressionAttributeValues=wire(values),
+            ConsistentRead=True,
+        )
+        with storage_errors():
+            for page in pages:
+                yield from map(plain, page["Items"])
+
+    def _get(self, pk: str, sk: str) -> Item | None:
+        with storage_errors():
+            answer = self._client.get_item(TableName=self._table, Key=wire({"pk": pk, "sk": sk}), ConsistentRead=True)
+        return plain(answer["Item"]) if "Item" in answer else None
+
+
+def _readable(items: dict[str, Item]) -> tuple[list[Entry], list[Finding]]:
+    journal, findings = [], []
+    for sk, item in sorted(items.items()):
+        if not sk.startswith("ENTRY#"):
+            continue
+        try:
+            entry = entry_of(item)
+            if keys.entry_sk(entry.seq) != sk:
+                findings.append(Finding(sk, "seq", "is not the number the item is stored under"))
+                continue
+            journal.append(entry)
+        except _UNREADABLE as error:
+            findings.append(Finding(sk, "", f"cannot be read: {type(error).__name__} {error}"))
+    return journal, findings
+
+
+def _differences(name: str, wanted: Item, stored: Item | None) -> list[Finding]:
+    if stored is None:
+        return [Finding(name, "", "is missing")]
+    attributes = sorted({*wanted, *stored})
+    return [
+        Finding(name, attribute, "is not what the journal says")
+        for attribute in attributes
+        if wanted.get(attribute) != stored.get(attribute)
+    ]
+
+
+def _may_be_forgotten(entry: Entry, record: Item) -> bool:
+    """A caller's key is deleted some time after its time to live is over."""
+    return "expires_at" in record and entry.recorded_at + timedelta(days=RETENTION_DAYS) < datetime.now(UTC)
+
+
+def _entry_key(program: Program, record: Item) -> tuple[str, str]:
+    key = keys.entry(program.slug, MemberId(str(record["member_id"])), int(record.get("seq", 0)))
+    return key.pk, key.sk

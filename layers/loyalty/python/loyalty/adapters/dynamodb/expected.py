@@ -1,0 +1,86 @@
+"""The items that a member's journal implies: what ``verify`` compares with and ``rebuild`` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from loyalty.adapters.dynamodb import keys
+from loyalty.adapters.dynamodb.codec import Item, entry_item, member_item, record_item, refusal_check
+from loyalty.adapters.dynamodb.transactions import alias_item
+from loyalty.domain.ledger.commands import NATURAL
+from loyalty.domain.ledger.due import next_due
+from loyalty.domain.ledger.entry import Entry, EntryKind, Reversal
+from loyalty.domain.ledger.member import Member, Standing
+from loyalty.domain.moments import parse_utc
+from loyalty.domain.program import Program
+from loyalty.ports import KeyRecord, Receipt
+
+MARKS = ("profile_owed_since", "feed_pk", "feed_sk")
+REFUSAL = ("profile_refused", "profile_refused_check")
+
+
+def member(program: Program, folded: Member, stored: Item) -> Item:
+    """A member's item.
+
+    What Klaviyo is owed is the one thing the journal does not know: the outbox marks are taken from ``stored``, and
+    must agree with each other.
+    """
+    key = keys.member(program.slug, folded.member_id)
+    item = {"pk": key.pk, "sk": key.sk, **member_item(folded)}
+    if due_at := next_due(folded, program.terms):
+        item["due_pk"] = keys.due_pk(folded.member_id)
+        item["due_sk"] = keys.due_sk(program.slug, folded.member_id, due_at)
+    if any(name in stored for name in MARKS):
+        item |= _marks(program, folded, str(stored.get("profile_owed_since", "")))
+    if any(name in stored for name in REFUSAL):
+        why = str(stored.get("profile_refused", ""))
+        item |= {"profile_refused": why, "profile_refused_check": refusal_check(folded.member_id, why)}
+    return item
+
+
+def entry(stored: Entry, marks: dict[str, Reversal]) -> Item:
+    """An entry's item, with the reversals that the journal shows."""
+    return entry_item(replace(stored, reversals=marks))
+
+
+def reversal_key(reversing: Entry) -> tuple[str, Reversal]:
+    """The mark that a reversing entry leaves on the entry it reverses."""
+    points = abs(reversing.points) + reversing.effect.shortfall
+    return reversing.key, Reversal(reversing.member_id, reversing.seq, points, reversing.request_digest)
+
+
+def record(program: Program, written: Entry) -> Item | None:
+    """The idempotency record of the command that wrote an entry; None where another item is its record.
+
+    A reversal's record is its mark on the entry it reverses; a merge has one record, that of the member that stayed.
+    """
+    if written.kind is EntryKind.REVERSE or written.effect.standing is Standing.MERGED:
+        return None
+    natural = NATURAL in written.key
+    return record_item(program.slug, KeyRecord(written.key, natural, written.request_digest, Receipt.of(written)))
+
+
+def aliases(program: Program, folded: Member) -> Iterator[Item]:
+    """The pointers that must lead to a member."""
+    for kind in ("external_id", "phone"):
+        value = getattr(folded.profile, kind)
+        if value and folded.standing is not Standing.MERGED:
+            yield alias_item(program, kind, value, folded.member_id)
+
+
+def merged_ids(journal: Iterable[Entry]) -> set[str]:
+    """The members a journal took over."""
+    return {e.source.id for e in journal if e.kind is EntryKind.MERGE and not e.effect.merged_into}
+
+
+def _marks(program: Program, folded: Member, since: str) -> Item:
+    try:
+        moment = parse_utc(since)
+    except ValueError:
+        moment = folded.created_at or program.created_at
+    return {
+        "profile_owed_since": since,
+        "feed_pk": keys.owed_profile_pk(program.slug, folded.member_id),
+        "feed_sk": keys.profile_feed_sk(folded.member_id, moment),
+    }
