@@ -45,22 +45,24 @@ def everything() -> list[Source]:
     return sources(*(ROOT / folder for folder in FOLDERS))
 
 
-def imports_of(tree: ast.AST) -> Iterator[str]:
-    """Yield the full name of each imported module, wherever in the file the import stands.
+class _WithoutTyping(ast.NodeTransformer):
+    """Drops what stands under `if TYPE_CHECKING:`."""
 
-    For `from package import name` that is `package`, and `package.name` too: either may be the module.
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = "." * node.level + (node.module or "")
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+    def visit_If(self, node: ast.If) -> ast.AST:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return ast.Pass()
+        self.generic_visit(node)
+        return node
+
+
+def at_run_time(tree: ast.Module) -> ast.Module:
+    """Return the tree without what only type checkers read."""
+    stripped: ast.Module = _WithoutTyping().visit(tree)
+    return stripped
 
 
 def modules_of(tree: ast.AST) -> Iterator[str]:
-    """Yield the module that each import statement names, without the names taken from it."""
+    """Yield the module that each import statement names, wherever in the file it stands."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

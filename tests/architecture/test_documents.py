@@ -8,8 +8,11 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-IGNORED = {".venv", ".venv-sam", ".venv-uv", ".aws-sam", ".local", "build", ".git"}
-DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not IGNORED & set(path.relative_to(ROOT).parts[:1]))
+DOCUMENTS = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not any(part.startswith(".") or part == "build" for part in path.relative_to(ROOT).parts)
+)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
 # A command, in a code span or at the start of a line of a code block.
 COMMAND = re.compile(r"(?:^|`|&& |\$ )(?:[A-Z_]+=\S+ )*make ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)*)", re.MULTILINE)

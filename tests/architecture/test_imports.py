@@ -13,7 +13,7 @@ from tests.architecture.sources import FUNCTIONS, PACKAGE, ROOT, Source, is_with
 
 DOMAIN = PACKAGE / "domain"
 DOMAIN_MAY_IMPORT = ("loyalty.domain",)
-HANDLER_MAY_IMPORT = ("loyalty.runtime", "loyalty.services", "aws_lambda_powertools")
+HANDLER_MAY_IMPORT = ("loyalty.runtime", "loyalty.services", "loyalty.contracts", "aws_lambda_powertools")
 
 
 def strangers(source: Source, allowed: tuple[str, ...]) -> Iterator[str]:
@@ -101,7 +101,7 @@ def test_the_domain_imports_the_standard_library_and_itself_only() -> None:
     assert [line for source in files for line in strangers(source, DOMAIN_MAY_IMPORT)] == []
 
 
-def test_handlers_import_runtime_services_powertools_and_the_standard_library_only() -> None:
+def test_handlers_import_neither_adapters_nor_the_domain_nor_other_libraries() -> None:
     """A handler connects a trigger with a use case; everything else has a place in the package."""
     files = sources(FUNCTIONS)
     assert files

@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.architecture.sources import FUNCTIONS, PACKAGE, ROOT, modules_of, sources
+from tests.architecture.sources import FUNCTIONS, PACKAGE, ROOT, at_run_time, modules_of, sources
 from tools.lock import PLAN, fingerprint
 
 PYPROJECT = ROOT / "pyproject.toml"
@@ -82,7 +82,11 @@ def test_every_pin_has_hashes_and_no_file_names_an_index(name: str) -> None:
 def test_shipped_code_imports_declared_packages_only() -> None:
     """A package that merely came along with another may be gone with its next version."""
     declared = {canonicalize_name(requirement.name) for requirement in ranges_of(None)}
-    imported = {module.split(".")[0] for source in sources(PACKAGE, FUNCTIONS) for module in modules_of(source.tree)}
+    imported = {
+        module.split(".")[0]
+        for source in sources(PACKAGE, FUNCTIONS)
+        for module in modules_of(at_run_time(source.tree))
+    }
     third_party = imported - set(sys.stdlib_module_names) - {"loyalty", "functions", "__future__"}
     assert third_party
     assert {PACKAGES.get(name, name) for name in third_party} <= declared
