@@ -1,0 +1,1 @@
+"""Klaviyo's API, revision 2026-07-15."""

@@ -1,0 +1,174 @@
+"""Klaviyo's API over HTTP, spoken for one program's connection."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from loyalty.adapters.klaviyo import operations, payloads
+from loyalty.adapters.klaviyo.errors import error_of
+from loyalty.adapters.klaviyo.limits import CallLimits
+from loyalty.adapters.klaviyo.operations import Operation
+from loyalty.domain.connection import ConnectionMode
+from loyalty.domain.klaviyo_errors import KlaviyoRefused, KlaviyoUnavailable
+from loyalty.domain.telling import MetricEvent, ProfileState
+from loyalty.ports import Clock
+
+MEDIA_TYPE = "application/vnd.api+json"
+USER_AGENT = "Tallyhook"
+
+LONGEST_PAUSE = 1.0
+"""Seconds to wait out a limit on the spot. Giving the work back to its queue would take longer than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait for a connection, and for the next bytes of an answer."""
+
+    connect: float = 3.05
+    read: float = 15.0
+
+
+class Credential:
+    """Puts the credential on a request; given as ``auth``, so that no ``.netrc`` of the machine replaces it."""
+
+    def __init__(self, mode: ConnectionMode, secret: str) -> None:
+        scheme = "Bearer" if mode is ConnectionMode.OAUTH else "Klaviyo-API-Key"
+        self._header = f"{scheme} {secret}"
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        request.headers["Authorization"] = self._header
+        return request
+
+
+class KlaviyoClient:
+    """Klaviyo for one connection. ``quota`` names whose limits the calls count against: the program."""
+
+    def __init__(
+        self,
+        session: requests.Session,
+        base_url: str,
+        credential: Credential,
+        *,
+        quota: str,
+        limits: CallLimits,
+        clock: Clock,
+        timeouts: Timeouts,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._credential = credential
+        self._quota = quota
+        self._limits = limits
+        self._clock = clock
+        self._timeouts = timeouts
+
+    def account_id(self) -> str:
+        """The id of the one account the credential belongs to."""
+        accounts = self._read(operations.GET_ACCOUNTS)
+        if not accounts:
+            raise KlaviyoUnavailable("Klaviyo answered without an account.")
+        return accounts[0]
+
+    def webhook_topics(self) -> list[str]:
+        """The topics this account offers."""
+        return self._read(operations.GET_WEBHOOK_TOPICS)
+
+    def create_webhook(self, *, name: str, url: str, secret: str, topics: Sequence[str]) -> str:
+        """Register a webhook; its id."""
+        answer = self._call(operations.CREATE_WEBHOOK, payloads.create_webhook(name, url, secret, topics))
+        return _ids(answer)[0]
+
+    def send_events(self, events: Sequence[MetricEvent]) -> int:
+        """Send as many of the events, from the first on, as one bulk request may hold; how many that was."""
+        request = payloads.bulk_events(events)
+        try:
+            self._call(operations.BULK_CREATE_EVENTS, request.body)
+        except KlaviyoRefused as refused:
+            raise refused.of_bulk(request.count, request.positions(refused.pointers)) from refused
+        return request.count
+
+    def send_event(self, event: MetricEvent) -> None:
+        """Send one event."""
+        self._call(operations.CREATE_EVENT, payloads.create_event(event))
+
+    def import_profile(self, profile: ProfileState) -> None:
+        """Create or update one profile."""
+        self._call(operations.IMPORT_PROFILE, payloads.import_profile(profile))
+
+    def _read(self, operation: Operation) -> list[str]:
+        return _ids(self._call(operation))
+
+    def _call(self, operation: Operation, body: bytes | None = None) -> requests.Response:
+        self._keep_limits(operation)
+        response = self._exchange(operation, body)
+        if not 200 <= response.status_code < 300:
+            raise error_of(operation.name, response.status_code, response.headers, response.content)
+        return response
+
+    def _keep_limits(self, operation: Operation) -> None:
+        while wait := self._limits.take(self._quota, operation):
+            if wait > LONGEST_PAUSE:
+                raise KlaviyoUnavailable(
+                    "Klaviyo's limit for this call is used up.",
+                    code="klaviyo_throttled",
+                    retry_after=math.ceil(wait),
+                    operation=operation.name,
+                )
+            self._clock.sleep(wait)
+
+    def _exchange(self, operation: Operation, body: bytes | None) -> requests.Response:
+        """Send a request, once more when the connection broke and a repeat does no harm.
+
+        A connection that was kept open while the function was frozen is dead more often than not.
+        """
+        try:
+            return self._send(operation, body)
+        except requests.exceptions.Timeout as error:
+            raise _out_of_reach(operation, error) from error
+        except requests.exceptions.RequestException as error:
+            if not operation.repeatable or not isinstance(error, requests.exceptions.ConnectionError):
+                raise _out_of_reach(operation, error) from error
+        self._keep_limits(operation)
+        try:
+            return self._send(operation, body)
+        except requests.exceptions.RequestException as error:
+            raise _out_of_reach(operation, error) from error
+
+    def _send(self, operation: Operation, body: bytes | None) -> requests.Response:
+        headers = {"Accept": MEDIA_TYPE, "revision": operations.REVISION, "User-Agent": USER_AGENT}
+        if body is not None:
+            headers["Content-Type"] = MEDIA_TYPE
+        return self._session.request(
+            operation.method,
+            self._base_url + operation.path,
+            data=body,
+            headers=headers,
+            auth=self._credential,
+            timeout=(self._timeouts.connect, self._timeouts.read),
+            allow_redirects=False,
+        )
+
+
+def _out_of_reach(operation: Operation, error: Exception) -> KlaviyoUnavailable:
+    return KlaviyoUnavailable("Klaviyo is out of reach.", operation=operation.name, cause=type(error).__name__)
+
+
+def _ids(response: requests.Response) -> list[str]:
+    """Ids of the resources of an answer, one or many.
+
+    Raises:
+        KlaviyoUnavailable: the answer is not the JSON:API document it should be.
+    """
+    try:
+        data: Any = json.loads(response.content)["data"]
+        resources = data if isinstance(data, list) else [data]
+        return [str(resource["id"]) for resource in resources]
+    except (ValueError, TypeError, KeyError) as error:
+        raise KlaviyoUnavailable("Klaviyo's answer could not be read.", status=response.status_code) from error

@@ -1,0 +1,44 @@
+"""The operations we call, with the limits Klaviyo publishes for each (``x-klaviyo-ratelimit`` of its API document)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+REVISION = "2026-07-15"
+"""The revision of the API that this adapter speaks; Klaviyo supports one for two years."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most ``calls`` within any ``seconds``."""
+
+    calls: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One endpoint. A ``repeatable`` one ends in the same state however often it is called."""
+
+    name: str
+    method: str
+    path: str
+    windows: tuple[Window, ...]
+    repeatable: bool = True
+
+
+def _windows(burst: int, steady: int) -> tuple[Window, ...]:
+    return (Window(burst, 1), Window(steady, 60))
+
+
+_EXTRA_SMALL = _windows(1, 15)
+_MEDIUM = _windows(10, 150)
+_LARGE = _windows(75, 750)
+_EXTRA_LARGE = _windows(350, 3500)
+
+GET_ACCOUNTS = Operation("get_accounts", "GET", "/api/accounts", _EXTRA_SMALL)
+GET_WEBHOOK_TOPICS = Operation("get_webhook_topics", "GET", "/api/webhook-topics", _EXTRA_SMALL)
+CREATE_WEBHOOK = Operation("create_webhook", "POST", "/api/webhooks", _EXTRA_SMALL, repeatable=False)
+BULK_CREATE_EVENTS = Operation("bulk_create_events", "POST", "/api/event-bulk-create-jobs", _MEDIUM)
+CREATE_EVENT = Operation("create_event", "POST", "/api/events", _EXTRA_LARGE)
+IMPORT_PROFILE = Operation("create_or_update_profile", "POST", "/api/profile-import", _LARGE)
