@@ -1,0 +1,164 @@
+"""Deliver owed journal entries to Klaviyo as events: many at a time, each exactly once.
+
+What is owed is marked in the table; a message only says when to look. So a message can be given back, come twice or
+get lost without harm: a repeat finds the entry sent already, and Klaviyo drops a second event of the same
+``unique_id`` should the mark be missing.
+
+While nothing may be sent (before the first full sync, with access lost or a reconnect needed) messages are taken off
+the queue and the entries stay owed: waiting can take days, longer than a queue is made for, and a thousand messages
+that keep coming back would be a retry storm (R16, R17). What is owed is queued again by the sweep over the outbox
+that follows a sync or a reconnect (R19).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from loyalty.contracts.deliveries import OwedEvent
+from loyalty.domain.errors import Invalid, Transient
+from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
+from loyalty.domain.ledger.member import Member, Standing
+from loyalty.domain.program import Program
+from loyalty.domain.telling import MetricEvent, event_of
+from loyalty.ports import Clock, Klaviyo, Outbox, ProgramStore
+from loyalty.services.isolation import outcomes
+
+MOST_MERGES = 10
+"""Merges in a row that are followed to the member that goes on."""
+
+
+@dataclass(slots=True)
+class ProgramEvents:
+    """What became of one program's owed events; ``trouble`` is why those in ``later`` have to come back."""
+
+    program: ProgramSlug
+    later: dict[tuple[MemberId, int], OwedEvent]
+    states: Counter[DeliveryState] = field(default_factory=Counter)
+    paused: int = 0
+    trouble: Exception | None = None
+
+    @property
+    def message(self) -> str:
+        """What happened."""
+        return "events delivered" if self.trouble is None else "events interrupted"
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Business facts."""
+        return {
+            "EventsSent": self.states[DeliveryState.SENT],
+            "EventsFailed": self.states[DeliveryState.FAILED],
+            "EventsSkipped": self.states[DeliveryState.SKIPPED],
+            "EventsPaused": self.paused,
+            "EventsDelayed": len(self.later),
+        }
+
+    @property
+    def ids(self) -> Mapping[str, str | int]:
+        """Where it happened."""
+        return {"program": self.program}
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds after which those in ``later`` may come back, if somebody named a time."""
+        return self.trouble.retry_after if isinstance(self.trouble, Transient) else None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverEvents:
+    """The worker of the events lane."""
+
+    programs: ProgramStore
+    outbox: Outbox
+    klaviyo: Klaviyo
+    clock: Clock
+
+    def __call__(self, owed: Collection[OwedEvent], *, until: datetime) -> list[ProgramEvents]:
+        """Deliver what is still owed of ``owed``, program by program; no call to Klaviyo begins after ``until``.
+
+        Whatever goes wrong with one program, the others are served.
+        """
+        grouped: dict[ProgramSlug, dict[tuple[MemberId, int], OwedEvent]] = defaultdict(dict)
+        for each in owed:
+            grouped[each.program][each.member_id, each.seq] = each
+        done = [ProgramEvents(slug, keys) for slug, keys in grouped.items()]
+        for work in done:
+            try:
+                self._deliver(work, until)
+            except Exception as trouble:  # noqa: BLE001 - told in the report; must not touch other programs
+                work.trouble = trouble
+        return done
+
+    def _deliver(self, work: ProgramEvents, until: datetime) -> None:
+        entries = self.outbox.entries(work.program, list(work.later))
+        owed = {(entry.member_id, entry.seq): entry for entry in entries if entry.delivery.state is DeliveryState.OWED}
+        for key in work.later.keys() - owed.keys():
+            del work.later[key]
+        program = self.programs.load(work.program) if owed else None
+        if program and not program.is_connected:
+            for entry in owed.values():
+                self._mark(work, entry, DeliveryState.SKIPPED, "not_connected")
+        elif program and program.connection and program.connection.is_sending:
+            self._send(work, program, [owed[key] for key in sorted(owed)], until)
+        else:
+            work.paused = len(owed)
+            work.later.clear()
+
+    def _send(self, work: ProgramEvents, program: Program, owed: Sequence[Entry], until: datetime) -> None:
+        addresses = self._addresses(program.slug, {entry.member_id for entry in owed})
+        told: dict[str, Entry] = {}
+        events: list[MetricEvent] = []
+        for entry in owed:
+            if not (email := addresses[entry.member_id]):
+                self._mark(work, entry, DeliveryState.SKIPPED, "no_email")
+                continue
+            try:
+                events.append(event_of(program, entry, email))
+            except Invalid as error:
+                self._mark(work, entry, DeliveryState.FAILED, error.message)
+                continue
+            told[entry.id] = entry
+        if events:
+            for event, reason in outcomes(self.klaviyo.open(program), events, self._stop_at(until)):
+                state = DeliveryState.FAILED if reason else DeliveryState.SENT
+                self._mark(work, told[event.unique_id], state, reason)
+
+    def _mark(self, work: ProgramEvents, entry: Entry, state: DeliveryState, why: str) -> None:
+        self.outbox.mark_event(entry, Delivery(state, self.clock.now(), why))
+        work.states[state] += 1
+        del work.later[entry.member_id, entry.seq]
+
+    def _stop_at(self, until: datetime) -> Callable[[], None]:
+        def check() -> None:
+            if self.clock.now() >= until:
+                raise Transient("No time is left in this run.", code="out_of_time", retry_after=0)
+
+        return check
+
+    def _addresses(self, slug: ProgramSlug, member_ids: Collection[MemberId]) -> dict[MemberId, str]:
+        """The e-mail address that each member's events go to, "" for none.
+
+        Those of a merged member go to the one it became.
+        """
+        found: dict[MemberId, Member] = {}
+        wanted = set(member_ids)
+        for _ in range(MOST_MERGES):
+            found |= self.outbox.members(slug, wanted)
+            became = {MemberId(found[each].merged_into) for each in wanted if each in found}
+            wanted = {each for each in became if each and each not in found}
+            if not wanted:
+                break
+        return {each: _address(found, each) for each in member_ids}
+
+
+def _address(members: Mapping[MemberId, Member], member_id: MemberId) -> str:
+    member = members.get(member_id)
+    for _ in range(MOST_MERGES):
+        if member is None or member.standing is not Standing.MERGED:
+            break
+        member = members.get(MemberId(member.merged_into))
+    return member.profile.email if member else ""
