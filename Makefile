@@ -86,6 +86,10 @@ format: environment ## Put the code into the agreed form
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
 
+.PHONY: mutation
+mutation: environment ## Change the pure core in every small way and see that a test notices (takes long)
+	@$(BIN)/python tools/mutation.py $(MUTANTS)
+
 .PHONY: bench
 bench: environment ## Run the benchmarks, as ratios or counted units; also written to build/bench.json
 	$(RUN)python -m benchmarks
