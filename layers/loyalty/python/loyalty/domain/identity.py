@@ -59,8 +59,11 @@ def normalise_email(text: str) -> Email:
             "The e-mail is template text that Klaviyo did not render; use {{ person.email }} in the flow's body.",
             code="unrendered_template",
         )
-    address = text.strip().lower()
-    if len(address) > MAX_EMAIL_LENGTH or not address.isascii() or not _EMAIL.fullmatch(address):
+    address = text.strip()
+    # Before lower-casing: the Kelvin sign becomes an ASCII k, and one address would pass for another.
+    is_plain = address.isascii() and address.isprintable()
+    address = address.lower()
+    if not is_plain or len(address) > MAX_EMAIL_LENGTH or not _EMAIL.fullmatch(address):
         raise Invalid("This is not an e-mail address that Klaviyo accepts.", code="invalid_email")
     return Email(address)
 

@@ -17,7 +17,7 @@ from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
-from loyalty.domain.ledger.terms import Overdraft, Terms
+from loyalty.domain.ledger.terms import Overdraft, PolicyChange, Terms
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.domain.program import Program
 from loyalty.domain.reviews import ReviewRule
@@ -154,6 +154,7 @@ def _terms_facts(terms: Terms) -> Item:
         "expiry": _expiry_facts(terms.expiry),
         "expiry_revision": terms.expiry_revision,
         "expiry_since": terms.expiry_since.isoformat(),
+        "expiry_past": [_change_facts(change) for change in terms.expiry_past],
         "balance_cap": terms.balance_cap,
         "overdraft": terms.overdraft.value,
         "restored_days": terms.restored_days,
@@ -166,10 +167,23 @@ def _terms_of(facts: Mapping[str, Any]) -> Terms:
         expiry=_expiry_of(facts["expiry"]),
         expiry_revision=facts["expiry_revision"],
         expiry_since=date.fromisoformat(facts["expiry_since"]),
+        expiry_past=tuple(_change_of(change) for change in facts["expiry_past"]),
         balance_cap=facts["balance_cap"],
         overdraft=Overdraft(facts["overdraft"]),
         restored_days=facts["restored_days"],
     )
+
+
+def _change_facts(change: PolicyChange) -> Item:
+    return {
+        "revision": change.revision,
+        "expiry": _expiry_facts(change.policy),
+        "since": change.since.isoformat(),
+    }
+
+
+def _change_of(facts: Mapping[str, Any]) -> PolicyChange:
+    return PolicyChange(facts["revision"], _expiry_of(facts["expiry"]), date.fromisoformat(facts["since"]))
 
 
 def _expiry_facts(policy: ExpiryPolicy) -> Item:

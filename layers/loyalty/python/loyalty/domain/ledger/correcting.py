@@ -17,7 +17,7 @@ from loyalty.domain.ledger.decisions import (
 )
 from loyalty.domain.ledger.earning import balance_cap_reached, balance_room, invalid_points
 from loyalty.domain.ledger.entry import Effect, Entry, EntryKind
-from loyalty.domain.ledger.lots import Lots, negated
+from loyalty.domain.ledger.lots import negated, total
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.noticing import gone
 from loyalty.domain.ledger.terms import Overdraft
@@ -124,17 +124,9 @@ def _give_back(case: Case, original: Entry, points: int) -> Effect:
             expired=-points if change.expired else 0,
             deducted=-points if change.deducted else 0,
         ),
-        _restored_or_fresh(case, origin, points, original.reversed_points),
+        restored(case, origin, points, owed=_size(original) - total(origin), before=original.reversed_points),
         reverses=original.id,
     )
-
-
-def _restored_or_fresh(case: Case, origin: Lots, points: int, skip: int) -> dict[str, int]:
-    lots = restored(case, origin, points, skip=skip)
-    from_debt = max(0, case.available + points) - max(0, case.available) - sum(lots.values())
-    if from_debt > 0:
-        lots[case.fresh_date] = lots.get(case.fresh_date, 0) + from_debt
-    return lots
 
 
 def _recoverable(case: Case, points: int) -> int | None:

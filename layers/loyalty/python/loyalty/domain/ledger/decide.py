@@ -65,13 +65,21 @@ def decide(
         profile = {**introduction.profile, **profile}
     if effect.standing is not Standing.MERGED:
         effect = settled_lots(case, effect, activity=effect.kind in ACTIVITY)
-        if member.expiry_revision != terms.expiry_revision:
-            effect = replace(effect, expiry_revision=terms.expiry_revision)
+        if effect.expiry_revision is None:
+            effect = replace(effect, expiry_revision=_revision_reached(case))
     story = command.narrative
     told = bool(story.reason or story.details or profile)
     private = Private(salt, story.reason, story.details, profile) if told else None
     entry = _entry(member, command, effect, case.now, private)
     return Posting(member, entry, apply(member, entry))
+
+
+def _revision_reached(case: Case) -> int | None:
+    """The newest policy change, once the member's lots need nothing more to follow it; None when that is no news."""
+    member, terms = case.member, case.terms
+    if member.expiry_revision == terms.expiry_revision or terms.unfollowed(member.lots, member.expiry_revision):
+        return None
+    return terms.expiry_revision
 
 
 def _entry(member: Member, command: Command, effect: Effect, now: datetime, private: Private | None) -> Entry:

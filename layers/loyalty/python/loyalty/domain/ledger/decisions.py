@@ -10,7 +10,7 @@ from typing import Any
 from loyalty.domain.ledger.amounts import MAX_POINTS, Amounts
 from loyalty.domain.ledger.entry import Effect, Entry, EntryKind
 from loyalty.domain.ledger.expiry import Inactivity, NoExpiry, restarted
-from loyalty.domain.ledger.lots import NEVER, LotDate, Lots, coarsening, last_taken, moved, negated, take
+from loyalty.domain.ledger.lots import NEVER, LotDate, Lots, coarsening, last_taken, moved, negated, take, total
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.ledger.terms import Terms
 from loyalty.domain.moments import local_date
@@ -85,18 +85,22 @@ def given(case: Case, points: int, day: LotDate) -> dict[LotDate, int]:
     return {day: part} if part else {}
 
 
-def restored(case: Case, taken: Lots, points: int, *, skip: int = 0) -> dict[LotDate, int]:
-    """Lot changes of ``points`` coming back to where ``taken`` says they came from.
+def restored(case: Case, taken: Lots, points: int, *, owed: int = 0, before: int = 0) -> dict[LotDate, int]:
+    """Lot changes of ``points`` coming back to where ``taken`` says they came from, after ``before`` came back already.
 
-    A date that is over becomes a day ``restored_days`` ahead, so that points given back late can still be used;
-    where nothing expires any more, they get no date.
+    They come back in the opposite order of going: first those that no lot held, because they went as a debt
+    (``owed``), then the latest-expiring. What still pays off a debt makes no lot. A date that is over becomes a day
+    ``restored_days`` ahead, so that points given back late can still be used; where nothing expires any more, they
+    get no date.
     """
-    back = last_taken(taken, points, skip=skip)
-    kept = last_taken(back, _above_zero(case.available, points))
+    from_debt = min(points, max(0, owed - before))
+    back = last_taken(taken, points - from_debt, skip=max(0, before - owed))
+    above = _above_zero(case.available, points)
+    kept = last_taken(back, above)
     result: dict[LotDate, int] = {}
     for day, part in kept.items():
-        target = _living_date(case, day)
-        result[target] = result.get(target, 0) + part
+        _add(result, {_living_date(case, day): part})
+    _add(result, {case.fresh_date: above - total(kept)})
     return result
 
 
@@ -116,9 +120,9 @@ def settled_lots(case: Case, effect: Effect, *, activity: bool) -> Effect:
     return replace(effect, redated={day: change for day, change in sorted(redated.items()) if change})
 
 
-def _add(total: dict[LotDate, int], change: Lots) -> None:
+def _add(lots: dict[LotDate, int], change: Lots) -> None:
     for day, points in change.items():
-        total[day] = total.get(day, 0) + points
+        lots[day] = lots.get(day, 0) + points
 
 
 def _above_zero(available: int, points: int) -> int:
@@ -128,6 +132,9 @@ def _above_zero(available: int, points: int) -> int:
 def _living_date(case: Case, day: LotDate) -> LotDate:
     if isinstance(case.terms.expiry, NoExpiry):
         return NEVER
+    if day == NEVER:
+        # It went before expiry was turned on: it gets the date it would have got then, had it been there.
+        day = case.terms.expiry.lot_date(case.terms.expiry_since)
     if isinstance(case.terms.expiry, Inactivity):
         return max(day, case.fresh_date)
     if day >= case.today.isoformat():

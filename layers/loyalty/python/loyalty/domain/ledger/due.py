@@ -6,7 +6,7 @@ them before itself, so nobody spends points that are over, however late the swee
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from loyalty.domain.ledger.commands import (
     Action,
@@ -19,7 +19,6 @@ from loyalty.domain.ledger.commands import (
     Release,
 )
 from loyalty.domain.ledger.entry import Source
-from loyalty.domain.ledger.expiry import redated
 from loyalty.domain.ledger.lots import NEVER
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.ledger.terms import Terms
@@ -49,28 +48,26 @@ def next_act(member: Member, terms: Terms, now: datetime) -> Command | None:
     """
     if member.standing is Standing.MERGED:
         return None
-    changed = member.expiry_revision != terms.expiry_revision
-    if changed and redated(member.lots, terms.expiry, terms.expiry_since):
-        before_change = terms.expiry_since - timedelta(days=1)
-        if overdue := _overdue(member, before_change):
+    today = local_date(now, terms.timezone)
+    if unfollowed := terms.unfollowed(member.lots, member.expiry_revision):
+        change, _ = unfollowed
+        if overdue := _overdue(member, min(change.since, today)):
             return _expire(member, overdue, now)
-        return _command(member, "redate", str(terms.expiry_revision), Redate(), now)
-    due = [(pending.due_at, "activate", name) for name, pending in member.pendings.items()]
-    due += [(hold.due_at, "release", name) for name, hold in member.holds.items()]
-    yesterday = local_date(now, terms.timezone) - timedelta(days=1)
-    if overdue := _overdue(member, yesterday):
-        due.append((end_of_day(overdue, terms.timezone), "expire", ""))
-    when, what, name = min(due, default=(now, "", ""))
+        return _command(member, "redate", str(change.revision), Redate(), now)
+    claims = [(pending.due_at, "activate", name) for name, pending in member.pendings.items()]
+    claims += [(hold.due_at, "release", name) for name, hold in member.holds.items()]
+    when, what, name = min(claims, default=(now, "", ""))
+    if overdue := _overdue(member, local_date(min(when, now), terms.timezone)):
+        return _expire(member, overdue, now)
     if not what or when > now:
         return None
-    if what == "expire" and overdue:
-        return _expire(member, overdue, now)
     action = Activate(name) if what == "activate" else Release(name)
     return _command(member, what, name, action, when)
 
 
-def _overdue(member: Member, last_day: date) -> date | None:
-    over = [day for day in member.lots if day <= last_day.isoformat()]
+def _overdue(member: Member, today: date) -> date | None:
+    """The last day of the lots that are over when ``today`` begins."""
+    over = [day for day in member.lots if day < today.isoformat()]
     return date.fromisoformat(max(over)) if over else None
 
 

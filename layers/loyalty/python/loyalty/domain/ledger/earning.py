@@ -14,6 +14,7 @@ from loyalty.domain.ledger.decisions import (
 )
 from loyalty.domain.ledger.entry import Effect, EntryKind
 from loyalty.domain.ledger.member import Earned, Pending
+from loyalty.domain.moments import whole_milliseconds
 
 MAX_OPEN_CLAIMS = 100
 """Open pendings and holds a member may have at once; keeps the member item small."""
@@ -25,14 +26,15 @@ def earn(case: Case, action: Earn) -> Effect | Refusal:
         return refusal
     if not valid_points(action.points):
         return invalid_points()
-    buckets = {cap.bucket(action.rule, case.today): cap for cap in action.caps}
-    room = [cap.room(case.member.earned_in.get(name, Earned())) for name, cap in buckets.items()]
+    limits = [(cap.bucket(action.rule, case.today), cap) for cap in action.caps]
+    buckets = sorted({name for name, _ in limits})
+    room = [cap.room(case.member.earned_in.get(name, Earned())) for name, cap in limits]
     granted = min([action.points, *(points for points in room if points is not None)])
     if granted <= 0:
         return Refusal(
             "earn_cap_reached",
             f"The rule {action.rule!r} has paid all it may in this period.",
-            {"rule": action.rule, "buckets": sorted(buckets)},
+            {"rule": action.rule, "buckets": buckets},
         )
     granted = min(granted, balance_room(case, granted))
     if granted <= 0:
@@ -56,7 +58,7 @@ def pend(case: Case, action: Pend) -> Effect | Refusal:
     return Effect(
         EntryKind.PEND,
         Amounts(pending=action.points),
-        pendings={action.pending_id: Pending(action.points, action.due_at)},
+        pendings={action.pending_id: Pending(action.points, whole_milliseconds(action.due_at))},
     )
 
 

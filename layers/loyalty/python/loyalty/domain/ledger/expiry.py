@@ -86,10 +86,10 @@ ExpiryPolicy = NoExpiry | AfterEarning | Inactivity | Calendar
 
 
 def restarted(lots: Lots, new_date: LotDate) -> dict[LotDate, int]:
-    """The signed moves that bring every lot to ``new_date`` unless it lives longer already."""
+    """The signed moves that bring every lot to ``new_date``, except those that have a later date already."""
     moves: dict[LotDate, int] = {}
     for day, points in lots.items():
-        if day < new_date:
+        if day < new_date or new_date < day == NEVER:
             moves[day] = -points
             moves[new_date] = moves.get(new_date, 0) + points
     return moves
@@ -99,8 +99,9 @@ def redated(lots: Lots, policy: ExpiryPolicy, changed_on: date) -> dict[LotDate,
     """The signed moves that a change of policy causes.
 
     The clock starts on the day of the change: each lot gets the later of its own date and the date points earned
-    that day would get, so turning expiry on or shortening it never expires anything early (trap 3). Lots whose
-    day was over by then stay as they are and expire. With expiry off, nothing has a date any more.
+    that day would get, so shortening expiry never expires anything early. Points without a date get that date when
+    expiry is turned on (trap 3). Lots whose day was over by then stay as they are and expire. With expiry off,
+    nothing has a date any more.
     """
     alive = {day: points for day, points in lots.items() if day >= changed_on.isoformat()}
     return restarted(alive, policy.lot_date(changed_on))

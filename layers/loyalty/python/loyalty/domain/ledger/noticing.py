@@ -7,7 +7,6 @@ from loyalty.domain.ledger.commands import Erase, Identify, MergeIn, MergeOut, N
 from loyalty.domain.ledger.decisions import Case, Refusal, refused_standing
 from loyalty.domain.ledger.earning import MAX_OPEN_CLAIMS
 from loyalty.domain.ledger.entry import Effect, EntryKind
-from loyalty.domain.ledger.expiry import redated
 from loyalty.domain.ledger.lots import Lots, moved, take
 from loyalty.domain.ledger.member import Member, Standing
 
@@ -36,11 +35,12 @@ def erase(case: Case, _: Erase) -> Effect | Refusal:
 
 
 def redate(case: Case, _: Redate) -> Effect | Refusal:
-    """Bring the lots to the present expiry policy; see ``expiry.redated``."""
-    moves = redated(case.member.lots, case.terms.expiry, case.terms.expiry_since)
-    if not moves or case.member.expiry_revision == case.terms.expiry_revision:
+    """Let the lots follow the first policy change they have not followed yet; see ``expiry.redated``."""
+    unfollowed = case.terms.unfollowed(case.member.lots, case.member.expiry_revision)
+    if unfollowed is None:
         return Refusal("nothing_to_redate", "The lots follow the present expiry policy already.")
-    return Effect(EntryKind.NOTICE, topic="redated", redated={day: n for day, n in sorted(moves.items()) if n})
+    change, moves = unfollowed
+    return Effect(EntryKind.NOTICE, topic="redated", redated=moves, expiry_revision=change.revision)
 
 
 def merge_out(case: Case, action: MergeOut) -> Effect | Refusal:

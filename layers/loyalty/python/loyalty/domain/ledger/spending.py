@@ -18,6 +18,7 @@ from loyalty.domain.ledger.earning import invalid_points, refused_claim
 from loyalty.domain.ledger.entry import Effect, EntryKind
 from loyalty.domain.ledger.lots import last_taken, negated, total
 from loyalty.domain.ledger.member import Hold
+from loyalty.domain.moments import whole_milliseconds
 
 
 def spend(case: Case, action: Spend) -> Effect | Refusal:
@@ -41,7 +42,7 @@ def place_hold(case: Case, action: PlaceHold) -> Effect | Refusal:
     if action.points > case.available:
         return insufficient(case, action.points)
     lots = taken(case, action.points)
-    hold = Hold(action.points, negated(lots), action.due_at)
+    hold = Hold(action.points, negated(lots), whole_milliseconds(action.due_at))
     change = Amounts(available=-action.points, held=action.points)
     return points_effect(EntryKind.HOLD, change, lots, holds={action.hold_id: hold})
 
