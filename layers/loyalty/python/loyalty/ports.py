@@ -231,6 +231,17 @@ class MessageQueue(Protocol):
         """
 
 
+class Visibility(Protocol):
+    """When a message that is not done shows up again."""
+
+    def postpone(self, delays: Mapping[str, int]) -> None:
+        """Show messages again after so many seconds, by their receipts.
+
+        Raises:
+            Transient: the queue is out of reach; the messages come back at its own time.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
     """A message's body (JSON text) with the group it belongs to; FIFO queues drop a repeated ``deduplication_id``."""

@@ -15,16 +15,31 @@ import boto3
 from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
+from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.klaviyo.connections import KlaviyoConnections
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.sqs import SqsQueue
+from loyalty.adapters.sqs_visibility import SqsVisibility
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.errors import Misconfigured
-from loyalty.runtime.settings import ReviewAwardSettings, ReviewWebhookSettings, Settings, WithCredentials
+from loyalty.runtime.lanes import EventsLane, ProfilesLane, Return
+from loyalty.runtime.settings import (
+    KlaviyoEventsSettings,
+    KlaviyoProfilesSettings,
+    OutboxRelaySettings,
+    ReviewAwardSettings,
+    ReviewWebhookSettings,
+    Settings,
+    WithCredentials,
+)
 from loyalty.services.award_review import AwardReview
+from loyalty.services.deliver_events import DeliverEvents
+from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.intake_reviews import IntakeReviews
 from loyalty.services.posting import Ledger
 from loyalty.services.recent_programs import RecentPrograms
+from loyalty.services.relay_outbox import RelayOutbox
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -82,6 +97,47 @@ def award_review(settings: ReviewAwardSettings) -> AwardReview:
         programs=DynamoPrograms(client, settings.table_name),
         ledger=Ledger(DynamoLedger(client, settings.table_name), clock, SystemRandomness()),
         decisions=DynamoDecisions(client, settings.table_name),
+        clock=clock,
+    )
+
+
+def relay_outbox(settings: OutboxRelaySettings) -> RelayOutbox:
+    """What ``outbox_relay`` does."""
+    client, clock, randomness = _sqs(settings), SystemClock(), SystemRandomness()
+    return RelayOutbox(
+        events=SqsQueue(client, settings.events_queue_url, clock, randomness),
+        profiles=SqsQueue(client, settings.profiles_queue_url, clock, randomness),
+        clock=clock,
+    )
+
+
+def events_lane(settings: KlaviyoEventsSettings) -> EventsLane:
+    """What ``klaviyo_events`` does."""
+    client, clock = _dynamodb(settings), SystemClock()
+    return EventsLane(
+        deliver=DeliverEvents(
+            programs=DynamoPrograms(client, settings.table_name),
+            outbox=DynamoOutbox(client, settings.table_name),
+            klaviyo=KlaviyoConnections(settings.klaviyo_base_url, _vault(settings), clock),
+            clock=clock,
+        ),
+        give_back=Return(SqsVisibility(_sqs(settings), settings.events_queue_url), SystemRandomness()),
+        clock=clock,
+    )
+
+
+def profiles_lane(settings: KlaviyoProfilesSettings) -> ProfilesLane:
+    """What ``klaviyo_profiles`` does."""
+    client, queue, clock = _dynamodb(settings), _sqs(settings), SystemClock()
+    return ProfilesLane(
+        deliver=DeliverProfiles(
+            programs=DynamoPrograms(client, settings.table_name),
+            outbox=DynamoOutbox(client, settings.table_name),
+            klaviyo=KlaviyoConnections(settings.klaviyo_base_url, _vault(settings), clock),
+            queue=SqsQueue(queue, settings.profiles_queue_url, clock, SystemRandomness()),
+            clock=clock,
+        ),
+        give_back=Return(SqsVisibility(queue, settings.profiles_queue_url), SystemRandomness()),
         clock=clock,
     )
 

@@ -1,0 +1,17 @@
+"""Brings the profiles that Klaviyo is owed to the newest state, one worker per program."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from loyalty.runtime import batch, container
+from loyalty.runtime.observability import Answer, Event, invocation
+from loyalty.runtime.settings import KlaviyoProfilesSettings
+
+lane = container.UseCase(KlaviyoProfilesSettings, container.profiles_lane)
+
+
+@invocation
+def lambda_handler(event: Event, context: LambdaContext) -> Answer:
+    """Work on a batch of messages; those to be tried again are named in the answer."""
+    return batch.all_messages(event, lambda messages: lane()(messages, context))

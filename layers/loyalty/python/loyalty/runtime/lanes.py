@@ -1,0 +1,142 @@
+"""The two lanes to Klaviyo as queue work: messages in, what has to come back out, and when.
+
+A message that comes back does so at a time of our choosing: what Klaviyo named, or longer after each attempt. Should
+setting that time fail, it comes back at the queue's own time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ValidationError
+
+from loyalty.adapters.dynamodb.streams import owed_in
+from loyalty.contracts.deliveries import OwedEvent, OwedProfiles
+from loyalty.domain.backoff import wait
+from loyalty.domain.errors import LoyaltyError, Misconfigured
+from loyalty.ports import Clock, Randomness, Visibility
+from loyalty.runtime.batch import Message
+from loyalty.runtime.observability import logger, report, report_error
+from loyalty.services.deliver_events import DeliverEvents
+from loyalty.services.deliver_profiles import DeliverProfiles
+from loyalty.services.relay_outbox import RelayOutbox
+
+RESERVE = timedelta(seconds=20)
+"""Kept of a function's time for the last call to Klaviyo to run into its time limit and for noting what was done."""
+
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+
+
+def relay(service: RelayOutbox, records: Sequence[DynamoDBRecord]) -> None:
+    """Pass on what a batch of the table's changes left owed.
+
+    Raises:
+        Misconfigured: some records could not be read, or a queue refuses; all others are passed on.
+        Transient: a queue is out of reach.
+    """
+    owed: list[OwedEvent | OwedProfiles] = []
+    unreadable: Misconfigured | None = None
+    for record in records:
+        try:
+            found = owed_in(record.raw_event)
+        except Misconfigured as error:
+            unreadable = error
+            continue
+        if found is not None:
+            owed.append(found)
+    report(service(owed))
+    if unreadable is not None:
+        raise unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Gives messages back to their queue."""
+
+    visibility: Visibility
+    randomness: Randomness
+
+    def __call__(self, messages: Mapping[Message, int | None]) -> list[str]:
+        """Have messages come back, after the seconds somebody named at the earliest; their ids for the answer."""
+        delays = {
+            message.receipt: wait(message.received, asked, self.randomness.jitter)
+            for message, asked in messages.items()
+        }
+        try:
+            self.visibility.postpone(delays)
+        except LoyaltyError as error:
+            report_error("messages come back at the queue's own time", error)
+        return [message.id for message in messages]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLane:
+    """The events lane: a batch of messages, each of one owed event, of any programs."""
+
+    deliver: DeliverEvents
+    give_back: Return
+    clock: Clock
+
+    def __call__(self, messages: Sequence[Message], context: LambdaContext) -> Iterable[str]:
+        """Deliver the events; ids of messages that must come back."""
+        readable, unreadable = _parsed(messages, OwedEvent)
+        done = self.deliver(list(readable.values()), until=_until(self.clock, context))
+        waiting: dict[OwedEvent, int | None] = {}
+        for work in done:
+            _tell(work.program, work.trouble)
+            report(work)
+            waiting.update(dict.fromkeys(work.later.values(), work.retry_after))
+        back = {message: waiting[owed] for message, owed in readable.items() if owed in waiting}
+        return [*unreadable, *self.give_back(back)]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilesLane:
+    """The profiles lane: each message is a program whose owed profiles are to be sent, one at a time."""
+
+    deliver: DeliverProfiles
+    give_back: Return
+    clock: Clock
+
+    def __call__(self, messages: Sequence[Message], context: LambdaContext) -> Iterable[str]:
+        """Send the profiles; ids of messages that must come back. Messages of one program are one piece of work."""
+        readable, unreadable = _parsed(messages, OwedProfiles)
+        back: dict[Message, int | None] = {}
+        for owed in dict.fromkeys(readable.values()):
+            work = self.deliver(owed.program, until=_until(self.clock, context))
+            _tell(work.program, work.trouble)
+            report(work)
+            if work.trouble is not None:
+                back |= {message: work.retry_after for message, asked in readable.items() if asked == owed}
+        return [*unreadable, *self.give_back(back)]
+
+
+def _until(clock: Clock, context: LambdaContext) -> datetime:
+    left = timedelta(milliseconds=context.get_remaining_time_in_millis())
+    return clock.now() + max(timedelta(), left - RESERVE)
+
+
+def _parsed(messages: Sequence[Message], model: type[_ModelT]) -> tuple[dict[Message, _ModelT], list[str]]:
+    """Read the messages; ids of those that cannot be read, which end among the dead letters."""
+    readable: dict[Message, _ModelT] = {}
+    unreadable: list[str] = []
+    for message in messages:
+        try:
+            readable[message] = model.model_validate_json(message.body)
+        except ValidationError:
+            logger.error("message not readable", extra={"message_id": message.id})
+            unreadable.append(message.id)
+    return readable, unreadable
+
+
+def _tell(program: str, trouble: Exception | None) -> None:
+    if trouble is None:
+        return
+    logger.append_keys(program=program)
+    report_error("delivery interrupted", trouble)
+    logger.remove_keys(["program"])
