@@ -12,7 +12,7 @@ from loyalty.domain.ledger.decisions import Refusal
 from loyalty.domain.ledger.member import Member, Profile, Standing
 from loyalty.domain.program import Program
 from loyalty.ports import Claim, Receipt
-from loyalty.services.posting import Ledger
+from loyalty.services.posting import Ledger, addressed
 
 CLAIMED = ("external_id", "phone")
 """Profile fields that find a member, kept as aliases; e-mail addresses are kept as redirects of their derived id."""
@@ -51,7 +51,7 @@ class IdentifyMember:
         changes = dict(profile)
         if changes.get("email"):
             changes["email"] = normalise_email(changes["email"])
-        command = Command(key, Identify(changes, standing), narrative)
+        command = addressed(program, address, Command(key, Identify(changes, standing), narrative))
         return self.ledger.retrying(lambda: self._attempt(program, address, command, changes))
 
     def _attempt(

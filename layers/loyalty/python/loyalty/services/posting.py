@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from loyalty.domain.errors import Conflict, Duplicate, KeyReused, NotFound
-from loyalty.domain.identity import Address, MemberId, normalise_email
+from loyalty.domain.identity import Address, MemberId, alias_digest, normalise_email
 from loyalty.domain.ledger.commands import Command, Introduction, Reverse
 from loyalty.domain.ledger.decide import decide
 from loyalty.domain.ledger.decisions import Posting, Refusal
 from loyalty.domain.ledger.due import next_act
-from loyalty.domain.ledger.entry import Reversal
+from loyalty.domain.ledger.entry import Entry, Reversal
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.program import Program
 from loyalty.ports import Claim, Clock, KeyRecord, LedgerStore, Plan, Randomness, Receipt, Redirect, ReversalMark
@@ -46,10 +46,12 @@ class Ledger:
 
         Raises:
             Invalid: the address is malformed.
+            NotFound: the entry to reverse does not exist.
             KeyReused: a caller's key was used for another request.
             Conflict: others kept changing the member; trying again later is safe.
             Transient: storage is out of reach; trying again is safe.
         """
+        command = addressed(program, address, command)
         return self.retrying(lambda: self._attempt(program, address, command, newcomer=newcomer))
 
     def post_here(self, program: Program, member_id: MemberId, command: Command) -> Receipt | Refusal:
@@ -149,8 +151,10 @@ class Ledger:
         if first := self._reversed_before(program, command):
             return first
         member = self.locate(program, address)
-        if not member.version and not newcomer:
+        if not member.version and not (newcomer and address.kind == "email"):
             return self.first(program, command) or Refusal("unknown_member", "Nobody in this program has this address.")
+        if isinstance(command.action, Reverse) and not self._has_written(program, member, command.action.original):
+            return Refusal("entry_of_another_member", "This entry is not in the journal of this member.")
         member, _ = self.settled(program, member)
         posting = self.decide(program, member, command, self.introduction(program, address))
         if isinstance(posting, Refusal):
@@ -195,6 +199,13 @@ class Ledger:
         if original is None:
             raise NotFound("This journal entry does not exist.", code="unknown_entry")
         return replace(command, action=replace(command.action, original=original))
+
+    def _has_written(self, program: Program, member: Member, entry: Entry) -> bool:
+        """Whether an entry is in a member's journal, or in that of one merged into it."""
+        if entry.member_id == member.member_id:
+            return True
+        writer = self._follow(program, entry.member_id)
+        return writer is not None and writer.member_id == member.member_id
 
     def _reversed_before(self, program: Program, command: Command) -> Receipt | None:
         if not isinstance(command.action, Reverse):
@@ -264,6 +275,22 @@ class Ledger:
         for _ in range(ATTEMPTS - 1):
             yield pause
             pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def addressed(program: Program, address: Address, command: Command) -> Command:
+    """The command with whom it was sent to: the same key for somebody else is another request.
+
+    Raises:
+        Invalid: the address is malformed.
+    """
+    match address.kind:
+        case "email":
+            addressee: str = program.member_id(normalise_email(address.value))
+        case "member":
+            addressee = address.value
+        case _:
+            addressee = alias_digest(program.id_key, address.kind, address.value)
+    return replace(command, addressee=addressee)
 
 
 def _same_request(command: Command, request_digest: str) -> None:

@@ -212,17 +212,22 @@ class Introduction:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An action with its identity and its story."""
+    """An action with its identity and its story.
+
+    ``addressee`` says whom the caller named, in a form that tells nobody else who that is.
+    """
 
     key: CommandKey
     action: Action
     narrative: Narrative
+    addressee: str = ""
 
     @property
     def request_digest(self) -> str:
         """Digest of what was asked, to tell a repeat from a reused key. When it was asked does not count."""
         story = self.narrative
         asked = {
+            "to": self.addressee,
             "action": [type(self.action).__name__, _plain(self.action)],
             "source": [story.source.kind, story.source.id],
             "reason": story.reason,
