@@ -5,6 +5,7 @@ the targets, and the build of a local stack at the project's root, out of each o
 """
 
 import fcntl
+import functools
 import os
 import platform
 import shutil
@@ -55,8 +56,9 @@ def interpreter_of(version: str) -> Path | None:
     return Path(answer.stdout.strip()) if answer.returncode == 0 else None
 
 
+@functools.cache
 def build(target: Target) -> Path:
-    """Run `sam build` for the target and return the folder with the artifacts.
+    """Run `sam build` for the target, once in this process, and return the folder with the artifacts.
 
     Raises:
         RuntimeError: the build failed; the message is what SAM said.
