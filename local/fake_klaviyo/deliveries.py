@@ -114,6 +114,11 @@ class Deliveries:
         with self._quiet:
             return self._quiet.wait_for(lambda: self._scheduled + self._running == 0, timeout)
 
+    def wait_until(self, reached: Callable[[list[Batch]], bool], timeout: float) -> bool:
+        """Wait until the batches are as wanted, looking after every attempt; False when `timeout` runs out."""
+        with self._quiet:
+            return self._quiet.wait_for(lambda: reached(self.batches), timeout)
+
     def clear(self) -> None:
         """Forget what is pending and what was delivered."""
         with self._quiet:
