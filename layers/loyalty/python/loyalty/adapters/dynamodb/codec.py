@@ -6,7 +6,6 @@ stream images. Numbers are integers throughout; what may hold other numbers is k
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -16,6 +15,14 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from loyalty.adapters.dynamodb import keys
+from loyalty.adapters.dynamodb.packing import (
+    milliseconds,
+    moment_of,
+    packed_hash,
+    packed_words,
+    unpacked_hash,
+    unpacked_words,
+)
 from loyalty.domain.identity import MemberId, ProgramSlug, entry_id
 from loyalty.domain.ledger.amounts import AMOUNT_NAMES, Amounts
 from loyalty.domain.ledger.commands import NATURAL, RETENTION_DAYS
@@ -25,10 +32,8 @@ from loyalty.domain.ledger.entry import (
     Effect,
     Entry,
     EntryKind,
-    Private,
     Reversal,
     Source,
-    canonical,
     digest,
     effect_facts,
 )
@@ -136,22 +141,25 @@ def entry_item(entry: Entry) -> Item:
         "actor": entry.actor,
         "key": entry.key,
         "request_digest": entry.request_digest,
-        "occurred_at": utc_text(entry.occurred_at),
-        "recorded_at": utc_text(entry.recorded_at),
-        "previous_hash": entry.previous_hash,
-        "hash": entry.hash,
+        "occurred_at": milliseconds(entry.occurred_at),
+        "recorded_at": milliseconds(entry.recorded_at),
+        "hash": packed_hash(entry.hash),
         **delivery_item(entry, entry.delivery),
         **_filled(
             source_id=entry.source.id,
             event_type=entry.event_type,
-            private_digest=entry.private_digest,
-            private=_private_text(entry.private),
-            reversals={
-                key: [mark.member_id, mark.seq, mark.points, mark.request_digest]
-                for key, mark in entry.reversals.items()
-            },
+            previous_hash=packed_hash(entry.previous_hash),
+            private_digest=packed_hash(entry.private_digest),
+            private=packed_words(entry.private) if entry.private else b"",
+            reversals={key: mark_facts(entry, mark) for key, mark in entry.reversals.items()},
         ),
     }
+
+
+def mark_facts(original: Entry, mark: Reversal) -> list[Any]:
+    """A reversal as the reversed entry carries it; the member is left out where it is the entry's own."""
+    elsewhere = [mark.member_id] if mark.member_id != original.member_id else []
+    return [mark.seq, mark.points, mark.request_digest, *elsewhere]
 
 
 def delivery_item(entry: Entry, delivery: Delivery) -> Item:
@@ -160,7 +168,7 @@ def delivery_item(entry: Entry, delivery: Delivery) -> Item:
         "delivery": delivery.state.value,
         "delivery_check": delivery.check(entry.id),
         **feed_position(entry, delivery.state),
-        **_filled(delivery_at=utc_text(delivery.at) if delivery.at else "", delivery_why=delivery.why),
+        **_filled(delivery_at=milliseconds(delivery.at) if delivery.at else 0, delivery_why=delivery.why),
     }
 
 
@@ -177,9 +185,10 @@ def feed_position(entry: Entry, state: DeliveryState) -> Item:
 
 def entry_of(item: Item) -> Entry:
     """The entry an item describes."""
+    member_id = MemberId(item["member_id"])
     return Entry(
         program=ProgramSlug(item["program"]),
-        member_id=MemberId(item["member_id"]),
+        member_id=member_id,
         seq=item["seq"],
         effect=_effect_of(item["effect"]),
         after=Amounts(**item["after"]),
@@ -188,24 +197,21 @@ def entry_of(item: Item) -> Entry:
         event_type=item.get("event_type", ""),
         key=item["key"],
         request_digest=item["request_digest"],
-        occurred_at=parse_utc(item["occurred_at"]),
-        recorded_at=parse_utc(item["recorded_at"]),
-        private_digest=item.get("private_digest", ""),
-        previous_hash=item["previous_hash"],
-        hash=item["hash"],
-        private=_private_of(item.get("private", "")),
+        occurred_at=moment_of(item["occurred_at"]),
+        recorded_at=moment_of(item["recorded_at"]),
+        private_digest=_hash_of(item, "private_digest"),
+        previous_hash=_hash_of(item, "previous_hash"),
+        hash=unpacked_hash(item["hash"]),
+        private=unpacked_words(item["private"]) if "private" in item else None,
         delivery=delivery_of(item),
-        reversals={
-            key: Reversal(MemberId(member), seq, points, asked)
-            for key, (member, seq, points, asked) in item.get("reversals", {}).items()
-        },
+        reversals={key: _mark_of(member_id, *mark) for key, mark in item.get("reversals", {}).items()},
     )
 
 
 def delivery_of(item: Item) -> Delivery:
     """The delivery state an entry's item carries."""
-    at = item.get("delivery_at", "")
-    return Delivery(DeliveryState(item["delivery"]), parse_utc(at) if at else None, item.get("delivery_why", ""))
+    at = moment_of(item["delivery_at"]) if "delivery_at" in item else None
+    return Delivery(DeliveryState(item["delivery"]), at, item.get("delivery_why", ""))
 
 
 def refusal_check(member_id: MemberId, why: str) -> str:
@@ -229,7 +235,7 @@ def record_item(program: ProgramSlug, record: KeyRecord) -> Item:
         "kind": receipt.kind.value,
         "points": receipt.points,
         "after": receipt.after.non_zero(),
-        "recorded_at": utc_text(receipt.recorded_at),
+        "recorded_at": milliseconds(receipt.recorded_at),
     }
     if not record.natural:
         item["expires_at"] = int((receipt.recorded_at + timedelta(days=RETENTION_DAYS)).timestamp())
@@ -246,17 +252,17 @@ def record_of(item: Item) -> KeyRecord:
         kind=EntryKind(item["kind"]),
         points=item["points"],
         after=Amounts(**item["after"]),
-        recorded_at=parse_utc(item["recorded_at"]),
+        recorded_at=moment_of(item["recorded_at"]),
     )
     return KeyRecord(item["key"], NATURAL in item["key"], item["request_digest"], receipt)
 
 
-def _private_text(private: Private | None) -> str:
-    return "" if private is None else canonical(asdict(private)).decode()
+def _hash_of(item: Item, name: str) -> str:
+    return unpacked_hash(item[name]) if name in item else ""
 
 
-def _private_of(text: str) -> Private | None:
-    return Private(**json.loads(text)) if text else None
+def _mark_of(member_id: MemberId, seq: int, points: int, asked: str, elsewhere: str = "") -> Reversal:
+    return Reversal(MemberId(elsewhere) if elsewhere else member_id, seq, points, asked)
 
 
 def _effect_of(facts: Item) -> Effect:

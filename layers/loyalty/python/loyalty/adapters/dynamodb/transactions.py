@@ -18,6 +18,7 @@ from loyalty.adapters.dynamodb.codec import (
     MEMBER_ATTRIBUTES,
     Item,
     entry_item,
+    mark_facts,
     member_item,
     plain,
     record_item,
@@ -150,7 +151,7 @@ def owes_profile(program: Program, member: Member) -> bool:
 def _reversal_update(mark: ReversalMark, table: str) -> dict[str, Any]:
     original, reversal = mark.original, mark.reversal
     key = keys.entry(original.program, original.member_id, original.seq)
-    value = [reversal.member_id, reversal.seq, reversal.points, reversal.request_digest]
+    value = mark_facts(original, reversal)
     request: dict[str, Any] = {
         "TableName": table,
         "Key": wire({"pk": key.pk, "sk": key.sk}),
@@ -196,12 +197,16 @@ def alias_item(program: Program, kind: str, value: str, member_id: str) -> Item:
     }
 
 
-def _redirect(program: Program, source: MemberId, target: MemberId, table: str) -> dict[str, Any]:
+def redirect_item(program: Program, source: MemberId, target: MemberId) -> Item:
+    """The pointer from an address's derived id to the member that has the address now."""
     key = keys.member(program.slug, source)
-    item = {"pk": key.pk, "sk": key.sk, "type": "redirect", "program": program.slug, "member_id": target}
+    return {"pk": key.pk, "sk": key.sk, "type": "redirect", "program": program.slug, "member_id": target}
+
+
+def _redirect(program: Program, source: MemberId, target: MemberId, table: str) -> dict[str, Any]:
     return {
         "TableName": table,
-        "Item": wire(item),
+        "Item": wire(redirect_item(program, source, target)),
         "ConditionExpression": "attribute_not_exists(pk) OR (#type = :redirect AND member_id = :member_id)",
         "ExpressionAttributeNames": {"#type": "type"},
         "ExpressionAttributeValues": wire({":redirect": "redirect", ":member_id": target}),
