@@ -77,7 +77,7 @@ check: environment ## Format, lint, types, import rules, template
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
-	$(RUN)lint-imports --cache-dir build/import-linter
+	$(RUN)lint-imports --no-logo --cache-dir build/import-linter
 	$(BIN)/cfn-lint template.yaml
 	$(SAM) validate --lint
 
