@@ -24,8 +24,15 @@ def utc_text(moment: datetime) -> str:
 
 
 def parse_utc(text: str) -> datetime:
-    """Read the text form back."""
-    return datetime.fromisoformat(text)
+    """Read the text form back.
+
+    Raises:
+        ValueError: the text is not a time with a zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return moment
 
 
 def local_date(moment: datetime, timezone: str) -> date:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -12,16 +12,20 @@ from botocore.exceptions import ClientError
 from loyalty.adapters.dynamodb import expected, keys
 from loyalty.adapters.dynamodb.codec import Item, entry_of, plain, wire
 from loyalty.adapters.dynamodb.errors import storage_errors
+from loyalty.adapters.dynamodb.transactions import redirect_item
 from loyalty.domain.errors import Conflict, Rejected
-from loyalty.domain.identity import MemberId, ProgramSlug, split_entry_id
+from loyalty.domain.identity import Email, MemberId, ProgramSlug, split_entry_id
 from loyalty.domain.ledger.commands import RETENTION_DAYS
 from loyalty.domain.ledger.entry import Entry, EntryKind, Reversal
 from loyalty.domain.ledger.verify import Finding, Proof, prove
 from loyalty.domain.program import Program
-from loyalty.ports import MemberReport
+from loyalty.ports import Clock, MemberReport
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+GENERATIONS = 10
+"""How many erasures of one address a redirect is searched behind."""
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
 """What taking a damaged item apart raises."""
@@ -30,9 +34,10 @@ _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
 class DynamoAudit:
     """Checks and restores the items of members in the one table."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, clock: Clock) -> None:
         self._client = client
         self._table = table
+        self._clock = clock
 
     def member_ids(self, program: ProgramSlug) -> Iterator[MemberId]:
         """Every member of a program that has a journal."""
@@ -45,13 +50,25 @@ class DynamoAudit:
         known = set(self.member_ids(program.slug))
         prefixes = {f":{name}": f"{name}#{program.slug}#" for name in ("IDEM", "ALIAS", "MEMBER")}
         for item in self._scan(" OR ".join(f"begins_with(pk, {name})" for name in prefixes), prefixes):
-            where, member_id = f"{item['pk']} {item['sk']}", str(item.get("member_id", ""))
-            if item["sk"].startswith("ENTRY#") or item.get("type") == "member":
+            where, owner = f"{item['pk']} {item['sk']}", MemberId(item["pk"].removeprefix(prefixes[":MEMBER"]))
+            if item["sk"].startswith("ENTRY#") or owner in known:
                 continue
-            if member_id not in known:
+            if item.get("member_id") not in known:
                 yield Finding(where, "member_id", "names a member that has no journal")
             elif item["sk"] == "IDEM" and self._get(*_entry_key(program, item)) is None:
                 yield Finding(where, "seq", "names an entry that does not exist")
+            elif item["sk"] == "MEMBER":
+                yield from self._redirect_findings(program, item, owner)
+
+    def _redirect_findings(self, program: Program, item: Item, source: MemberId) -> list[Finding]:
+        """A redirect must lead to a member whose journal shows the address it is derived from."""
+        target = MemberId(item["member_id"])
+        journal, _ = _readable(self._partition(program, target))
+        told = {e.private.profile.get("email", "") for e in journal if e.private} - {""}
+        derived = {program.member_id(Email(email), generation) for email in told for generation in range(GENERATIONS)}
+        if source not in derived:
+            return [Finding(f"{item['pk']} MEMBER", "member_id", "names a member that never had this address")]
+        return _differences(f"{item['pk']} MEMBER", redirect_item(program, source, target), item)
 
     def check(self, program: Program, member_id: MemberId) -> MemberReport:
         """Replay a member's journal and compare every item that follows from it."""
@@ -98,7 +115,7 @@ class DynamoAudit:
             yield expected.entry(entry, marks[entry.seq]), items[keys.entry_sk(entry.seq)], f"entry {entry.seq}"
             if (record := expected.record(program, entry)) is not None:
                 stored = self._get(record["pk"], record["sk"])
-                if stored is not None or not _may_be_forgotten(entry, record):
+                if stored is not None or not _may_be_forgotten(entry, record, self._clock.now()):
                     yield record, stored, f"record of entry {entry.seq}"
         for alias in expected.aliases(program, proof.member):
             stored = self._get(alias["pk"], alias["sk"])
@@ -212,9 +229,9 @@ def _differences(name: str, wanted: Item, stored: Item | None) -> list[Finding]:
     ]
 
 
-def _may_be_forgotten(entry: Entry, record: Item) -> bool:
+def _may_be_forgotten(entry: Entry, record: Item, now: datetime) -> bool:
     """A caller's key is deleted some time after its time to live is over."""
-    return "expires_at" in record and entry.recorded_at + timedelta(days=RETENTION_DAYS) < datetime.now(UTC)
+    return "expires_at" in record and entry.recorded_at + timedelta(days=RETENTION_DAYS) < now
 
 
 def _entry_key(program: Program, record: Item) -> tuple[str, str]:

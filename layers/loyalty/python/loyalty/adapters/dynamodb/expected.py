@@ -12,7 +12,7 @@ from loyalty.domain.ledger.commands import NATURAL
 from loyalty.domain.ledger.due import next_due
 from loyalty.domain.ledger.entry import Entry, EntryKind, Reversal
 from loyalty.domain.ledger.member import Member, Standing
-from loyalty.domain.moments import parse_utc
+from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.domain.program import Program
 from loyalty.ports import KeyRecord, Receipt
 
@@ -80,7 +80,7 @@ def _marks(program: Program, folded: Member, since: str) -> Item:
     except ValueError:
         moment = folded.created_at or program.created_at
     return {
-        "profile_owed_since": since,
+        "profile_owed_since": utc_text(moment),
         "feed_pk": keys.owed_profile_pk(program.slug, folded.member_id),
         "feed_sk": keys.profile_feed_sk(folded.member_id, moment),
     }
