@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 
 from loyalty.adapters.klaviyo.client import Credential, KlaviyoClient, Timeouts
 from loyalty.adapters.klaviyo.limits import CallLimits
@@ -15,9 +15,20 @@ _POOLED = 10
 
 
 class KlaviyoConnections:
-    """The Klaviyo port over HTTP. One pool of connections and one count of calls for the whole process."""
+    """The Klaviyo port over HTTP. One pool of connections and one count of calls for the whole process.
 
-    def __init__(self, base_url: str, vault: Vault, clock: Clock, timeouts: Timeouts | None = None) -> None:
+    ``transport`` carries the requests in place of the network.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        vault: Vault,
+        clock: Clock,
+        *,
+        timeouts: Timeouts | None = None,
+        transport: BaseAdapter | None = None,
+    ) -> None:
         self._base_url = base_url
         self._vault = vault
         self._clock = clock
@@ -25,7 +36,7 @@ class KlaviyoConnections:
         self._limits = CallLimits(clock)
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_POOLED, max_retries=0))
+            self._session.mount(scheme, transport or HTTPAdapter(pool_maxsize=_POOLED, max_retries=0))
 
     def open(self, program: Program) -> KlaviyoApi:
         """A client that speaks for the program's connection.

@@ -1,0 +1,123 @@
+"""The fake Klaviyo wired to our client without a socket, and one clock for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from typing_extensions import override
+from urllib3 import HTTPResponse
+
+from local.fake_klaviyo.clock import ManualClock
+from local.fake_klaviyo.exchange import Request, Transport
+from local.fake_klaviyo.fake import FakeKlaviyo
+from local.fake_klaviyo.faults import Fault
+from local.fake_klaviyo.seed import DEFAULT_ACCOUNT, DEFAULT_PRIVATE_KEY, Seed
+from loyalty.adapters.klaviyo.connections import KlaviyoConnections
+from loyalty.ports import Vault
+
+START = datetime(2026, 8, 20, 14, 0, tzinfo=UTC)
+BASE_URL = "https://klaviyo.test"
+
+
+class Wire(BaseAdapter):
+    """Carries requests to the fake in process; its connection faults become what ``requests`` raises for them.
+
+    ``bodies`` keeps every body that was sent, with the path it was sent to.
+    """
+
+    def __init__(self, fake: FakeKlaviyo) -> None:
+        super().__init__()
+        self._fake = fake
+        self.bodies: list[tuple[str, bytes]] = []
+        self.headers: list[Mapping[str, str]] = []
+
+    @override
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        url = urlsplit(request.url or "")
+        body = request.body or b""
+        assert isinstance(body, bytes)
+        self.bodies.append((url.path, body))
+        self.headers.append(request.headers)
+        answer = self._fake.handle(
+            Request(
+                method=request.method or "",
+                path=url.path,
+                query=tuple(parse_qsl(url.query)),
+                headers={name.lower(): str(value) for name, value in request.headers.items()},
+                body=body,
+                base_url=BASE_URL,
+            )
+        )
+        _, read = options["timeout"]
+        if answer.transport is Transport.SILENCE or answer.seconds > read:
+            raise requests.exceptions.ReadTimeout("no answer in time")
+        if answer.transport is Transport.RESET:
+            raise requests.exceptions.ConnectionError("reset by peer")
+        response = requests.Response()
+        response.request, response.url = request, request.url or ""
+        response.status_code = answer.status
+        response.headers = CaseInsensitiveDict(answer.headers)
+        response.raw = HTTPResponse(BytesIO(answer.body), preload_content=False)
+        return response
+
+    @override
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class SharedClock:
+    """Our clock, moved by and moving the fake's: sleeping lets Klaviyo's windows pass."""
+
+    def __init__(self, fake: FakeKlaviyo) -> None:
+        self._fake = fake
+        self.slept = 0.0
+
+    def now(self) -> datetime:
+        return self._fake.services.clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self._fake.advance(seconds)
+
+
+class FakeAccount:
+    """The fake's default account, the way in, and what it holds in plain form."""
+
+    def __init__(self, seed: Seed | None = None) -> None:
+        self.fake = FakeKlaviyo(clock=ManualClock(START), seed=seed)
+        self.wire = Wire(self.fake)
+        self.clock = SharedClock(self.fake)
+        self.key = DEFAULT_PRIVATE_KEY
+
+    def connections(self, vault: Vault) -> KlaviyoConnections:
+        """Our client, wired to this account."""
+        return KlaviyoConnections(BASE_URL, vault, self.clock, transport=self.wire)
+
+    def goes_wrong(self, **fault: Any) -> None:
+        """Arm a fault."""
+        self.fake.services.faults.add(Fault(**fault))
+
+    def calls(self, operation: str) -> int:
+        """How often an operation was called, refused calls included."""
+        return sum(call.operation == operation for call in self.fake.services.recorder.calls())
+
+    def events(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """(unique_id, e-mail, properties) of every recorded event, in the order of recording."""
+        account = self.fake.services.world.accounts[DEFAULT_ACCOUNT]
+        return [(event.unique_id, event.profile.identifiers["email"], event.properties) for event in account.events]
+
+    def profiles(self) -> dict[str, dict[str, Any]]:
+        """Properties of every profile, by e-mail."""
+        account = self.fake.services.world.accounts[DEFAULT_ACCOUNT]
+        return {profile.identifiers["email"]: profile.properties for profile in account.profiles}
+
+    def exceeded(self) -> list[str]:
+        """Operations that were called above their published limits."""
+        return [str(quota["operation"]) for quota in self.fake.services.limiter.report() if quota["exceeded"]]
