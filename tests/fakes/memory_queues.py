@@ -1,0 +1,23 @@
+"""A queue in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loyalty.domain.errors import Transient
+from loyalty.ports import QueueMessage
+
+
+class MemoryQueue:
+    """Keeps what is sent. ``troubles`` is how many sends in a row fail, each after storing half of its messages."""
+
+    def __init__(self) -> None:
+        self.messages: list[QueueMessage] = []
+        self.troubles = 0
+
+    def send(self, messages: Sequence[QueueMessage]) -> None:
+        if self.troubles:
+            self.troubles -= 1
+            self.messages += messages[: len(messages) // 2]
+            raise Transient("The queue did not take all messages; try again shortly.")
+        self.messages += messages
