@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.contracts.review_messages import parse_message
 from loyalty.runtime import batch, container
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import ReviewAwardSettings
@@ -14,7 +13,7 @@ award = container.UseCase(ReviewAwardSettings, container.award_review)
 
 def decide(message: batch.Message) -> None:
     """Decide on one review."""
-    report(award()(parse_message(message.body)))
+    report(award()(message.body))
 
 
 @invocation

@@ -5,7 +5,6 @@ from __future__ import annotations
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.contracts.klaviyo_signature import SignedDelivery
 from loyalty.runtime import container, http
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import ReviewWebhookSettings
@@ -18,7 +17,7 @@ api = http.api()
 def receive(slug: str) -> Response[str]:
     """Take one delivery in; 202 once every review in it is stored."""
     request = http.request(api)
-    outcome = intake()(SignedDelivery.of(slug, request.headers, request.body, request.id))
+    outcome = intake()(slug, request.headers, request.body, request.id)
     report(outcome)
     return http.accepted(outcome.answer)
 

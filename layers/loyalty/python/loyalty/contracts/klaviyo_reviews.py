@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from loyalty.contracts.klaviyo_webhook import Attributes, Event, parse_event, topic_of
+from loyalty.contracts.klaviyo_webhook import Attributes, parse_event, topic_of
 from loyalty.contracts.review_messages import QueuedReview, ReviewMessage, UnusableMessage
 from loyalty.domain.errors import Invalid
 from loyalty.domain.identity import normalise_email
@@ -42,7 +42,7 @@ def read_review(program: str, event: object, digest_text: Callable[[str], str]) 
     if topic and topic not in TOPICS:
         return None
     try:
-        return _review(program, topic, parse_event(event), digest_text)
+        return _review(program, topic, event, digest_text)
     except Invalid as problem:
         return UnusableMessage(
             program=program,
@@ -68,9 +68,10 @@ def review_key(review_id: object, event_property_id: object, external_id: object
     return ""
 
 
-def _review(program: str, topic: str, event: Event, digest_text: Callable[[str], str]) -> ReviewMessage:
+def _review(program: str, topic: str, raw: object, digest_text: Callable[[str], str]) -> ReviewMessage:
     if not topic:
         raise Invalid("The event names no topic.", code="missing_topic")
+    event = parse_event(raw)
     said = event.properties
     key = review_key(said.get("review_id"), said.get("$event_id"), event.external_id or event.payload.data.id)
     if not key:

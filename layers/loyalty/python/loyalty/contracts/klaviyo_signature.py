@@ -22,10 +22,9 @@ class SignedDelivery:
     timestamp: str
     signature: str = field(repr=False)
     body: bytes = field(repr=False)
-    correlation_id: str = ""
 
     @classmethod
-    def of(cls, slug: str, headers: Mapping[str, str], body: bytes, correlation_id: str) -> Self:
+    def of(cls, slug: str, headers: Mapping[str, str], body: bytes) -> Self:
         """Read Klaviyo's headers, given by lower-cased name; a missing one is an empty claim."""
         return cls(
             slug=slug,
@@ -33,7 +32,6 @@ class SignedDelivery:
             timestamp=headers.get("klaviyo-timestamp", ""),
             signature=headers.get("klaviyo-signature", ""),
             body=body,
-            correlation_id=correlation_id,
         )
 
     def is_signed_with(self, secrets: Sequence[str]) -> bool:

@@ -32,12 +32,12 @@ class Message:
 
 
 def each_message(event: Event, handle: Callable[[Message], object]) -> Answer:
-    """Work on an SQS batch message by message; those whose handling raised come back."""
+    """Work on a batch of a standard queue message by message; those whose handling raised come back."""
     failures: list[tuple[str, Exception]] = []
     messages = messages_of(event)
     for message in messages:
         follow(message.correlation_id, otherwise=message.id)
-        keys = {"message_id": message.id, "program": message.program}
+        keys = {"message_id": message.id} | ({"program": message.program} if message.program else {})
         logger.append_keys(**keys)
         try:
             handle(message)

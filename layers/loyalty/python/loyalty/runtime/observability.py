@@ -99,7 +99,7 @@ def described(error: BaseException) -> dict[str, Any]:
     """What may be said of an error. The words of one that is not ours may quote a payload, so they are left out."""
     facts: dict[str, Any] = {"error": type(error).__name__}
     if isinstance(error, LoyaltyError):
-        facts |= {"code": error.code, "reason": error.message, **error.facts}
+        facts |= {"code": error.code, "reason": error.message, "facts": dict(error.facts)}
     elif isinstance(error, ClientError):
         facts |= {"aws_code": error.response.get("Error", {}).get("Code", ""), "operation": error.operation_name}
     if error.__cause__ is not None:

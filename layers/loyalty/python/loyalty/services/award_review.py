@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loyalty.contracts.review_messages import QueuedReview, UnusableMessage
+from loyalty.contracts.review_messages import QueuedReview, UnusableMessage, parse_message
 from loyalty.domain.errors import NotFound
 from loyalty.domain.identity import Address, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Command, CommandKey, Earn, Narrative
@@ -74,14 +74,16 @@ class AwardReview:
     decisions: DecisionStore
     clock: Clock
 
-    def __call__(self, message: QueuedReview) -> Decided:
-        """Post the review's points or record why it earns none. Doing it again changes nothing.
+    def __call__(self, body: str) -> Decided:
+        """Post the points of the review in a message or record why it earns none. Doing it again changes nothing.
 
         Raises:
+            Invalid: the message is not one of ours.
             NotFound: there is no such program.
             Conflict: others kept changing the member; later is fine.
             Transient: storage is out of reach; later is fine.
         """
+        message = parse_message(body)
         program = self.programs.load(ProgramSlug(message.program))
         if program is None:
             raise NotFound("There is no such program.", code="unknown_program", program=message.program)
@@ -163,11 +165,11 @@ def _details(submission: ReviewSubmission) -> dict[str, Scalar]:
     details: dict[str, Scalar] = {
         "review_id": submission.review_key,
         "review_kind": submission.kind.value,
-        "review_verified": submission.verified,
-        "review_has_media": submission.has_media,
+        "verified": submission.verified,
+        "has_media": submission.has_media,
     }
     if submission.rating is not None:
-        details["review_rating"] = submission.rating
+        details["rating"] = submission.rating
     if submission.product:
         details["product"] = submission.product
     if submission.product_url:

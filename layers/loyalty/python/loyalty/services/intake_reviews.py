@@ -63,8 +63,10 @@ class IntakeReviews:
     queue: MessageQueue
     decoy: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
 
-    def __call__(self, delivery: SignedDelivery) -> Intake:
-        """Queue the reviews of a delivery; what is not authentic leaves no trace.
+    def __call__(self, slug: str, headers: Mapping[str, str], body: bytes, correlation_id: str) -> Intake:
+        """Queue the reviews of a delivery to a program; what is not authentic leaves no trace.
+
+        ``headers`` go by lower-cased name; ``correlation_id`` follows the reviews through the logs.
 
         Raises:
             NotFound: there is no such program.
@@ -72,6 +74,7 @@ class IntakeReviews:
             Invalid: the delivery is authentic and malformed as a whole.
             Transient: the queue did not take everything; the whole delivery can be sent again.
         """
+        delivery = SignedDelivery.of(slug, headers, body)
         program = self._authenticated(delivery)
         envelope = parse_delivery(delivery.body)
         if not delivery.is_from(envelope.meta.klaviyo_webhook_id):
@@ -82,7 +85,7 @@ class IntakeReviews:
             )
         read = [read_review(program.slug, event, _digester(program)) for event in envelope.data]
         reviews = [review for review in read if review is not None]
-        self.queue.send([_queued(review, delivery.correlation_id) for review in reviews])
+        self.queue.send([_queued(review, correlation_id) for review in reviews])
         unusable = sum(isinstance(review, UnusableMessage) for review in reviews)
         return Intake(
             program=program.slug,
