@@ -1,0 +1,119 @@
+"""The commands. ``--json`` prints one JSON document on standard output; people's progress goes to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loyalty.domain.errors import LoyaltyError
+from loyalty.domain.identity import MemberId
+from loyalty.services.verify_ledger import Totals, VerifyLedger
+from tallyhook.stack import Stack, open_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from loyalty.domain.ledger.verify import Finding
+    from loyalty.domain.program import Program
+    from loyalty.ports import MemberReport
+
+DAMAGED = 1
+"""Exit code of ``verify`` when something is not as the journal says."""
+
+
+class Commands(click.Group):
+    """Turns the product's errors into messages for a terminal."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command named."""
+        try:
+            return super().invoke(ctx)
+        except LoyaltyError as error:
+            raise click.ClickException(f"{error.message} ({error.code})") from error
+
+
+@click.group(cls=Commands)
+@click.option("--stack", "name", help="CloudFormation stack on AWS, reached with the credentials of the environment.")
+@click.option(
+    "--local",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Description file of a local stack, such as .local/stack.json.",
+)
+@click.pass_context
+def main(context: click.Context, name: str | None, local: Path | None) -> None:
+    """Look after a Tallyhook deployment."""
+    context.obj = open_stack(name, local)
+
+
+@main.command()
+@click.argument("slug")
+@click.option("--member", "member_id", help="Check this member only, by member id.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_obj
+def verify(stack: Stack, slug: str, member_id: str | None, as_json: bool) -> None:
+    """Replay the journals of program SLUG and compare everything stored with what they say.
+
+    Exits with 1 when anything differs, and says where.
+    """
+    program = stack.program(slug)
+    totals, damaged = Totals(), []
+    for report in _progress(_reports(stack, program, member_id), quiet=as_json):
+        totals.add(report)
+        damaged += [(report.member_id, finding) for finding in report.findings]
+    strays = [] if member_id else list(VerifyLedger(stack.audit).strays(program))
+    everything = [*damaged, *(("", finding) for finding in strays)]
+    if as_json:
+        found = [{"member_id": owner, **asdict(finding)} for owner, finding in everything]
+        click.echo(json.dumps({**asdict(totals), "findings": found}, indent=2))
+    else:
+        for owner, finding in everything:
+            click.echo(_sentence(owner, finding))
+        points = totals.amounts
+        click.echo(
+            f"{totals.members} members, {totals.entries} entries, {len(everything)} findings; points earned "
+            f"{points.earned} = available {points.available} + held {points.held} + spent {points.spent} "
+            f"+ expired {points.expired} + deducted {points.deducted} + reversed {points.reversed}"
+        )
+    if everything:
+        sys.exit(DAMAGED)
+
+
+@main.command()
+@click.argument("slug")
+@click.option("--member", "member_id", help="Rebuild this member only, by member id.")
+@click.pass_obj
+def rebuild(stack: Stack, slug: str, member_id: str | None) -> None:
+    """Write what follows from the journals of program SLUG anew wherever it differs.
+
+    The journal itself is never changed: a member whose journal is broken is refused.
+    """
+    program = stack.program(slug)
+    members = [MemberId(member_id)] if member_id else list(stack.audit.member_ids(program.slug))
+    for member in _progress(members, quiet=False):
+        for name in stack.audit.rebuild(program, member):
+            click.echo(f"member {member}: {name} written")
+
+
+def _reports(stack: Stack, program: Program, member_id: str | None) -> Iterable[MemberReport]:
+    if member_id:
+        return [stack.audit.check(program, MemberId(member_id))]
+    return VerifyLedger(stack.audit).members(program)
+
+
+def _progress(things: Iterable[Any], *, quiet: bool) -> Iterable[Any]:
+    if quiet or not sys.stderr.isatty():
+        yield from things
+        return
+    with click.progressbar(things, label="members", file=sys.stderr, show_pos=True) as bar:
+        yield from bar
+
+
+def _sentence(owner: str, finding: Finding) -> str:
+    whose = f"member {owner}, " if owner else ""
+    attribute = f" {finding.attribute}" if finding.attribute else ""
+    return f"{whose}{finding.item}:{attribute} {finding.message}"

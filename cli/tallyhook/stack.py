@@ -1,0 +1,80 @@
+"""Which deployment a command works on: a stack on AWS by its name, or the local one by its description file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from loyalty.adapters.dynamodb.audit import DynamoAudit
+from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.system import SystemClock
+from loyalty.domain.identity import program_slug
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from loyalty.domain.program import Program
+
+LOCAL_KEY = "test"
+"""What the emulator takes, as id and as secret, for the account's root user."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An open deployment."""
+
+    client: DynamoDBClient
+    table: str
+
+    @property
+    def audit(self) -> DynamoAudit:
+        """Checks and repairs of its ledger."""
+        return DynamoAudit(self.client, self.table, SystemClock())
+
+    def program(self, slug: str) -> Program:
+        """A program of this deployment.
+
+        Raises:
+            ClickException: there is none with this slug.
+        """
+        program = DynamoPrograms(self.client, self.table).load(program_slug(slug))
+        if program is None:
+            raise click.ClickException(f"There is no program {slug!r} in table {self.table}.")
+        return program
+
+
+def open_stack(name: str | None, local: Path | None) -> Stack:
+    """Open the deployment an operator named.
+
+    ``name`` is a CloudFormation stack of the credentials in the environment, ``local`` a local stack's description.
+
+    Raises:
+        ClickException: neither is given, or it cannot be reached.
+    """
+    if local is not None:
+        return _described(json.loads(local.read_text()))
+    if name is None:
+        raise click.UsageError("Name the deployment: --stack NAME for AWS, or --local FILE for a local stack.")
+    try:
+        stacks = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"The stack {name!r} cannot be looked up: {error}") from error
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    return Stack(boto3.client("dynamodb"), outputs["TableName"])
+
+
+def _described(description: dict[str, Any]) -> Stack:
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=description["aws_endpoint_url"],
+        region_name=description["region"],
+        aws_access_key_id=LOCAL_KEY,
+        aws_secret_access_key=LOCAL_KEY,
+    )
+    return Stack(client, description["table"])

@@ -1,0 +1,121 @@
+"""The operator's ``verify`` and ``rebuild``, over HTTP as on a local stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from moto.server import ThreadedMotoServer
+
+from loyalty.adapters.dynamodb import keys
+from loyalty.adapters.dynamodb.codec import wire
+from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
+from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.domain.identity import MemberId
+from loyalty.domain.ledger.commands import Earn
+from loyalty.ports import Receipt
+from loyalty.services.posting import Ledger
+from tallyhook.commands import main
+from tests.builders import SARAH, a_command, a_program
+from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.table import create_table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment whose program has one member with 100 points."""
+
+    client: DynamoDBClient
+    table: str
+    description: Path
+    member_id: MemberId
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, ["--local", str(self.description), *arguments])
+
+    def overpay(self) -> None:
+        key = keys.member(a_program().slug, self.member_id)
+        self.client.update_item(
+            TableName=self.table,
+            Key=wire({"pk": key.pk, "sk": key.sk}),
+            UpdateExpression="SET available = :much",
+            ExpressionAttributeValues=wire({":much": 100_000}),
+        )
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    table = f"ledger-{uuid4().hex}"  # moto keeps its tables for the life of the process
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        described = {"aws_endpoint_url": f"http://{host}:{port}", "region": "eu-central-1", "table": table}
+        description = tmp_path / "stack.json"
+        description.write_text(json.dumps(described))
+        client = boto3.client(
+            "dynamodb",
+            endpoint_url=described["aws_endpoint_url"],
+            region_name="eu-central-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        create_table(client, table)
+        program = a_program()
+        DynamoPrograms(client, table).create(program)
+        ledger = Ledger(DynamoLedger(client, table), FixedClock(), SeededRandomness())
+        receipt = ledger.post(program, SARAH, a_command(Earn(100)), newcomer=True)
+        assert isinstance(receipt, Receipt)
+        yield Deployment(client, table, description, receipt.member_id)
+    finally:
+        server.stop()
+
+
+def test_a_sound_ledger_is_reported_with_its_sums(deployment: Deployment) -> None:
+    result = deployment.run("verify", "candles")
+    assert result.exit_code == 0
+    assert "1 members, 1 entries, 0 findings; points earned 100 = available 100" in result.output
+
+
+def test_a_changed_balance_is_found_named_and_mended(deployment: Deployment) -> None:
+    deployment.overpay()
+    found = deployment.run("verify", "candles")
+    assert found.exit_code == 1
+    assert f"member {deployment.member_id}, member: available is not what the journal says" in found.output
+    assert f"member {deployment.member_id}: member written" in deployment.run("rebuild", "candles").output
+    assert deployment.run("verify", "candles").exit_code == 0
+
+
+def test_findings_come_as_json_for_programs(deployment: Deployment) -> None:
+    deployment.overpay()
+    report = json.loads(deployment.run("verify", "candles", "--json").stdout)
+    assert report["findings"] == [
+        {
+            "member_id": deployment.member_id,
+            "item": "member",
+            "attribute": "available",
+            "message": "is not what the journal says",
+        }
+    ]
+
+
+def test_an_unknown_program_is_named(deployment: Deployment) -> None:
+    result = deployment.run("verify", "soap")
+    assert result.exit_code == 1
+    assert f"There is no program 'soap' in table {deployment.table}." in result.output
+
+
+def test_a_command_without_a_deployment_says_how_to_name_one() -> None:
+    result = CliRunner().invoke(main, ["verify", "candles"])
+    assert result.exit_code == 2
+    assert "--stack NAME" in result.output
