@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Fixtures that several tiers share.
+pytest_plugins = ("tests.emulator",)
+
 TESTS = Path(__file__).parent
 # In the order in which a full run takes them: cheap answers first, the deployed stack alone at the end.
 TIERS = ("architecture", "unit", "property", "contract", "integration", "bundle", "e2e")
@@ -37,19 +40,25 @@ def tier_of(item: pytest.Item) -> str | None:
     return folder if folder in TIERS else None
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test with its tier and with what that may do.
+
+    This early, because pytest-xdist reads the groups before collection is over.
+
+    Raises:
+        UsageError: the test is in no tier.
+    """
+    tier = tier_of(item)
+    if tier is None:
+        raise pytest.UsageError(f"{item.path} is in no tier: {', '.join(TIERS)}")
+    item.add_marker(tier)
+    needs_sockets = tier not in WITHOUT_SOCKETS or "emulator" in item.keywords
+    item.add_marker(ONLY_LOOPBACK if needs_sockets else pytest.mark.disable_socket)
+    if tier in TOGETHER:
+        item.add_marker(pytest.mark.xdist_group(tier))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test with its tier and what that may do, and put the tiers in their order.
-
-    Within a tier the order stays random.
-    """
-    for item in items:
-        tier = tier_of(item)
-        if tier is None:
-            raise pytest.UsageError(f"{item.path} is in no tier: {', '.join(TIERS)}")
-        item.add_marker(tier)
-        needs_sockets = tier not in WITHOUT_SOCKETS or "emulator" in item.keywords
-        item.add_marker(ONLY_LOOPBACK if needs_sockets else pytest.mark.disable_socket)
-        if tier in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(tier))
+    """Put the tiers in their order; within a tier the order stays random."""
     items.sort(key=lambda item: TIERS.index(str(tier_of(item))))

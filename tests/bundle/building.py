@@ -13,6 +13,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDS = ROOT / "build" / "sam"
@@ -54,6 +55,15 @@ def interpreter_of(version: str) -> Path | None:
     question = [found, "-c", "import pip, sys; print(sys._base_executable)"]
     answer = subprocess.run(question, capture_output=True, text=True, check=False)
     return Path(answer.stdout.strip()) if answer.returncode == 0 else None
+
+
+@functools.cache
+def keep_others_out() -> TextIO:
+    """Take the builds for this process until it ends: another test run waits, and never builds under our feet."""
+    BUILDS.mkdir(parents=True, exist_ok=True)
+    lock = (BUILDS / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
 
 
 @functools.cache
