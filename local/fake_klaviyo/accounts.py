@@ -32,6 +32,8 @@ class Metric:
     name: str
     integration: Integration
     created: datetime
+    carries_value: bool = False
+    """Once an event had a monetary value, later ones without get 0."""
 
     @property
     def topic(self) -> str:
@@ -126,6 +128,16 @@ class ImportJob:
 
 
 @dataclass
+class Asset:
+    """A segment, flow or template: something made by name from a definition."""
+
+    id: str
+    attributes: JsonObject
+    created: datetime
+    updated: datetime
+
+
+@dataclass
 class Account:
     """One Klaviyo account with its credentials and data."""
 
@@ -149,6 +161,9 @@ class Account:
     webhooks: dict[str, Webhook] = field(default_factory=dict)
     jobs: dict[str, ImportJob] = field(default_factory=dict)
     lists: set[str] = field(default_factory=set)
+    segments: dict[str, Asset] = field(default_factory=dict)
+    flows: dict[str, Asset] = field(default_factory=dict)
+    templates: dict[str, Asset] = field(default_factory=dict)
 
     def metric(self, integration: Integration, name: str, now: datetime) -> Metric:
         """The metric of that name, made now when there is none."""

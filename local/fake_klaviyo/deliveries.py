@@ -164,7 +164,8 @@ class Deliveries:
             self._attempt(batch)
 
     def _attempt(self, batch: Batch) -> None:
-        if not batch.webhook.enabled or batch.webhook.id not in batch.account.webhooks:
+        known = self._world.accounts.get(batch.account.id) is batch.account
+        if not known or not batch.webhook.enabled or batch.webhook.id not in batch.account.webhooks:
             batch.state = "dropped"
             return
         headers = self.sign(batch.webhook, batch.body)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from local.fake_klaviyo.accounts import Event, Metric
+from local.fake_klaviyo.accounts import Asset, Event, Metric
 from local.fake_klaviyo.exchange import JsonObject
 from local.fake_klaviyo.profile_book import Profile
 
@@ -49,6 +49,24 @@ def event_resource(event: Event, base_url: str, separator: str = "T") -> JsonObj
         },
         "links": resource_links(base_url, path),
     }
+
+
+def asset_resource(kind: str, asset: Asset, base_url: str, relationships: tuple[str, ...] = ()) -> JsonObject:
+    """A segment, flow or template; `kind` is its resource type."""
+    path = f"/api/{kind}s/{asset.id}"
+    resource = {
+        "type": kind,
+        "id": asset.id,
+        "attributes": {
+            **asset.attributes,
+            "created": timestamp(asset.created),
+            "updated": timestamp(asset.updated),
+        },
+        "links": resource_links(base_url, path),
+    }
+    if relationships:
+        resource["relationships"] = {name: {"links": related(base_url, path, name)} for name in relationships}
+    return resource
 
 
 def metric_resource(metric: Metric, base_url: str) -> JsonObject:

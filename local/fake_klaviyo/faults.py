@@ -104,22 +104,29 @@ class Faults:
         self._lock = threading.Lock()
         self._armed: list[ArmedFault] = []
         self._numbers = itertools.count(1)
-        self.cleared = threading.Event()
-        """Set whenever faults are cleared, so hanging calls let go."""
+        self._pauses = threading.Condition()
+        self._clearings = 0
 
     def add(self, fault: Fault) -> ArmedFault:
         """Arm a fault."""
         with self._lock:
             armed = ArmedFault(next(self._numbers), fault, fault.times)
             self._armed.append(armed)
-            self.cleared.clear()
             return armed
 
     def clear(self, fault_id: int | None = None) -> None:
         """Disarm one fault, or all of them; hanging and delayed calls end."""
         with self._lock:
             self._armed = [a for a in self._armed if fault_id is not None and a.id != fault_id]
-            self.cleared.set()
+        with self._pauses:
+            self._clearings += 1
+            self._pauses.notify_all()
+
+    def pause(self, seconds: float) -> None:
+        """Let a call hang for real seconds, or until faults are cleared."""
+        with self._pauses:
+            before = self._clearings
+            self._pauses.wait_for(lambda: self._clearings > before, seconds)
 
     def armed(self) -> list[ArmedFault]:
         """What is armed or was used up, oldest first."""

@@ -105,15 +105,15 @@ def record_event(
     except UnknownProfileError:
         _drop(account, draft, now, "unknown profile id")
         return None
-    unique_id = draft.unique_id(now)
+    metric = account.metric(integration, draft.metric_name, now)
     event = store_event(
         account,
         Recording(
             profile=profile,
-            metric=account.metric(integration, draft.metric_name, now),
-            unique_id=unique_id,
+            metric=metric,
+            unique_id=draft.unique_id(now),
             time=draft.time(now),
-            properties=_kept_properties(draft),
+            properties=_kept_properties(draft, metric),
             backfill=draft.backfill,
             operation=operation,
         ),
@@ -148,10 +148,12 @@ def store_event(account: Account, recording: Recording, now: datetime) -> Event 
     return event
 
 
-def _kept_properties(draft: EventDraft) -> JsonObject:
+def _kept_properties(draft: EventDraft, metric: Metric) -> JsonObject:
     kept = {k: v for k, v in draft.attributes["properties"].items() if not _ignored(v)}
-    if draft.attributes.get("value") is not None:
-        kept["$value"] = draft.attributes["value"]
+    value = draft.attributes.get("value")
+    metric.carries_value = metric.carries_value or value is not None
+    if metric.carries_value:
+        kept["$value"] = 0 if value is None else value
     if draft.attributes.get("value_currency"):
         kept["$value_currency"] = draft.attributes["value_currency"]
     return kept

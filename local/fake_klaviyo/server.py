@@ -74,7 +74,7 @@ class FakeServer:
     def _application(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         answer = self.fake.handle(_request(environ))
         if answer.seconds:
-            self.fake.services.faults.cleared.wait(answer.seconds)
+            self.fake.services.faults.pause(answer.seconds)
         if answer.transport is not Transport.ANSWER:
             _hang_up(environ["werkzeug.socket"], reset=answer.transport is Transport.RESET)
         return _response(answer)(environ, start_response)

@@ -6,10 +6,13 @@ To add an endpoint, write its handler and its `Operation` in a module here and l
 from local.fake_klaviyo.endpoints import (
     accounts,
     events,
+    flows,
     metrics,
     profile_imports,
     profiles,
     reviews,
+    segments,
+    templates,
     webhooks,
 )
 from local.fake_klaviyo.operations import Operation
@@ -17,9 +20,12 @@ from local.fake_klaviyo.operations import Operation
 OPERATIONS: tuple[Operation, ...] = (
     *accounts.OPERATIONS,
     *events.OPERATIONS,
+    *flows.OPERATIONS,
     *metrics.OPERATIONS,
     *profile_imports.OPERATIONS,
     *profiles.OPERATIONS,
     *reviews.OPERATIONS,
+    *segments.OPERATIONS,
+    *templates.OPERATIONS,
     *webhooks.OPERATIONS,
 )

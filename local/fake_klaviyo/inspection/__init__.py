@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from local.fake_klaviyo.exchange import Answer, JsonObject, Request
-from local.fake_klaviyo.inspection import access, control, outcomes, people, webhooks
+from local.fake_klaviyo.inspection import access, assets, control, outcomes, people, webhooks
 from local.fake_klaviyo.inspection.routes import Ask, InspectionError, Route
 from local.fake_klaviyo.services import Services
 
@@ -20,6 +20,7 @@ ROUTES: tuple[Route, ...] = (
     *control.ROUTES,
     *access.ROUTES,
     *people.ROUTES,
+    *assets.ROUTES,
     *webhooks.ROUTES,
     *outcomes.ROUTES,
 )

@@ -28,7 +28,7 @@ EXAMPLES = {
     "create_webhook": "/api/webhooks",
 }
 # Known to the API, missing from the document at hand.
-BEYOND = {"get_events"}
+BEYOND = {"get_events", "update_flow"}
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +128,38 @@ def test_answers_fit_the_contract(strict: Driver, contract: Contract) -> None:
         assert seen.status == 200, (operation, seen.body)
         assert seen.body["data"], operation
         check(contract, operation, seen)
+
+
+def test_answers_about_segments_flows_and_templates_fit_the_contract(strict: Driver, contract: Contract) -> None:
+    names = ("vip_gold", "members", "has_birthday", "has_referred_customers")
+    created = [strict.post("/api/segments", example(f"segment_{name}.request")) for name in names]
+    for seen in created:
+        assert seen.status == 201, seen.body
+        check(contract, "create_segment", seen)
+    segment_id = created[0].body["data"]["id"]
+    update = example("update_segment.request")
+    update["data"]["id"] = segment_id
+    check(contract, "update_segment", strict.send("PATCH", f"/api/segments/{segment_id}", update))
+    check(contract, "get_segments", strict.get("/api/segments"))
+    template = strict.post("/api/templates", example("create_template.request"))
+    check(contract, "create_template", template)
+    strict.post(EVENTS, single(event()))
+    (metric,) = strict.get("/api/metrics").body["data"]
+    for name in ("create_flow_email", "create_flow_webhook"):
+        body = example(f"{name}.request")
+        definition = body["data"]["attributes"]["definition"]
+        definition["triggers"][0]["id"] = metric["id"]
+        message = definition["actions"][0]["data"]["message"]
+        if "template_id" in message:
+            message["template_id"] = template.body["data"]["id"]
+        seen = strict.post("/api/flows", body)
+        assert seen.status == 201, seen.body
+        check(contract, "create_flow", seen)
+    check(contract, "get_flows", strict.get("/api/flows"))
+
+
+def test_the_fake_has_every_operation_of_the_contract(contract: Contract) -> None:
+    assert {operation.name for operation in OPERATIONS} - BEYOND == set(contract.operations)
 
 
 def test_errors_fit_the_contract_and_the_recorded_examples(strict: Driver, contract: Contract) -> None:

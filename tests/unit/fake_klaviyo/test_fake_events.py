@@ -53,6 +53,12 @@ def test_value_and_currency_are_stored_apart(klaviyo: Driver) -> None:
     assert (kept["$value"], kept["$value_currency"]) == (9.5, "EUR")
 
 
+def test_once_a_metric_carried_a_value_later_events_have_zero(klaviyo: Driver) -> None:
+    for unique_id, value in (("1", None), ("2", 5), ("3", None)):
+        klaviyo.post(EVENTS, single(event(unique_id, value=value)))
+    assert [e["properties"].get("$value") for e in klaviyo.events()] == [None, 5, 0]
+
+
 @pytest.mark.parametrize("address", ["a@example.com", "a@test.com", "A@Example.org"])
 def test_test_addresses_are_accepted_and_dropped(klaviyo: Driver, address: str) -> None:
     assert klaviyo.post(EVENTS, single(event(), profile(address))).status == 202

@@ -1,10 +1,13 @@
 """Faults on demand: each hits the calls it is meant for, and does what it says."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from local.fake_klaviyo.exchange import Transport
+from local.fake_klaviyo.faults import Fault, Faults
 from tests.unit.fake_klaviyo.driving import (
     BULK_EVENTS,
     EMAIL,
@@ -113,6 +116,18 @@ def test_an_import_error_is_reported_by_the_job(klaviyo: Driver) -> None:
     (error,) = klaviyo.get(f"{IMPORT_JOBS}/{job_id}/import-errors").body["data"]
     assert error["attributes"]["detail"] == "Too much."
     assert [p["email"] for p in klaviyo.inspect("GET", "/profiles")["profiles"]] == [EMAIL]
+
+
+def test_clearing_any_fault_ends_what_hangs_and_later_hangs_still_hang() -> None:
+    faults = Faults()
+    one = faults.add(Fault(kind="hang"))
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(faults.pause, 600)
+        while not hanging.done():
+            faults.clear(one.id)
+    started = time.monotonic()
+    faults.pause(0.05)
+    assert time.monotonic() - started >= 0.05
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The inspection API: starting over, the log of calls, switches, time, seeds."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from local.fake_klaviyo.inspection import ROUTES
 from local.fake_klaviyo.seed import Seed
+from local.fake_klaviyo.sending import SendResult
 from tests.unit.fake_klaviyo.driving import BULK_EVENTS, EVENTS, Driver, bulk, event, profile, single
 
 README = Path(__file__).parents[3] / "local" / "fake_klaviyo" / "README.md"
@@ -32,6 +34,21 @@ def test_a_reset_drops_deliveries_on_their_way(klaviyo: Driver) -> None:
     klaviyo.fake.advance(3_600)
     assert klaviyo.receiver.received == []
     assert klaviyo.inspect("POST", "/deliveries/settle", {"timeout": 0})["settled"] is True
+
+
+def test_a_retry_does_not_outlive_a_reset(klaviyo: Driver) -> None:
+    """Even one that was being sent while everything was forgotten."""
+    klaviyo.webhook()
+
+    def reset_while_sending(_url: str, _body: bytes, _headers: Mapping[str, str]) -> SendResult:
+        klaviyo.inspect("POST", "/reset")
+        klaviyo.fake.services.deliveries.send = klaviyo.receiver.take
+        return SendResult(500, None, "", 0.0)
+
+    klaviyo.fake.services.deliveries.send = reset_while_sending
+    klaviyo.inspect("POST", "/reviews", {"email": "a@klaviyo-demo.com"})
+    klaviyo.fake.advance(86_400)
+    assert klaviyo.receiver.received == []
 
 
 def test_a_reset_can_start_from_another_seed(klaviyo: Driver) -> None:
