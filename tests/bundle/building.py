@@ -82,9 +82,8 @@ def build(target: Target) -> Path:
     command += ["--parameter-overrides", *parameters]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
-    with (target.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = subprocess.run(command, cwd=target.folder, env=environment, capture_output=True, text=True, check=False)
+    keep_others_out()
+    done = subprocess.run(command, cwd=target.folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"sam build for {target} failed:\n{done.stdout}\n{done.stderr}")
     return built
