@@ -53,6 +53,13 @@ class Case:
         return self.member.amounts.available
 
     @property
+    def clock_started(self) -> date:
+        """The local day the inactivity clock last started: that of the last earn or spend, or of the policy itself."""
+        active = self.member.last_activity_at
+        since = self.terms.expiry_since
+        return max(since, local_date(active, self.terms.timezone)) if active else since
+
+    @property
     def fresh_date(self) -> LotDate:
         """The date of points that come in now."""
         return self.terms.expiry.lot_date(self.today)
@@ -136,7 +143,8 @@ def _living_date(case: Case, day: LotDate) -> LotDate:
         # It went before expiry was turned on: it gets the date it would have got then, had it been there.
         day = case.terms.expiry.lot_date(case.terms.expiry_since)
     if isinstance(case.terms.expiry, Inactivity):
-        return max(day, case.fresh_date)
+        # Coming back is neither an earn nor a spend: it keeps no balance alive.
+        day = max(day, case.terms.expiry.lot_date(case.clock_started))
     if day >= case.today.isoformat():
         return day
     return (case.today + timedelta(days=case.terms.restored_days)).isoformat()
