@@ -30,7 +30,7 @@ class Emulator:
     """An emulator that answers."""
 
     endpoint_url: str
-    log: Path
+    region: str = REGION
 
     def client(self, service: str) -> Any:
         """A boto3 client of the account's root user; ``service`` as boto3 names it."""
@@ -76,7 +76,7 @@ def running_emulator(state: Path, logs: Path) -> Iterator[Emulator]:
                 if attempt < _ATTEMPTS and "already in use" in process.last_lines():
                     continue
                 raise
-            yield Emulator(endpoint_url, log)
+            yield Emulator(endpoint_url)
             return
 
 
@@ -91,6 +91,9 @@ def _environment(port: int, state: Path) -> Mapping[str, str]:
         "STATE_DIR": str(state / "state"),
         "S3_DATA_DIR": str(state / "s3"),
         "AUTH": "true",
+        # Services of the emulator with ports of their own, which two emulators would fight for.
+        "IOT_MTLS_ENABLED": "false",
+        "SFTP_ENABLED": "false",
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
