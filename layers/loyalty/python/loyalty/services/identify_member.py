@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 from loyalty.domain.errors import Duplicate, Invalid
 from loyalty.domain.identity import Address, MemberId, normalise_email
@@ -14,7 +15,7 @@ from loyalty.domain.program import Program
 from loyalty.ports import Claim, Receipt
 from loyalty.services.posting import Ledger, addressed
 
-CLAIMED = ("external_id", "phone")
+CLAIMED: tuple[Literal["external_id", "phone"], ...] = ("external_id", "phone")
 """Profile fields that find a member, kept as aliases; e-mail addresses are kept as redirects of their derived id."""
 
 
@@ -84,10 +85,11 @@ class IdentifyMember:
             if kind not in changes or changes[kind] == before[kind]:
                 continue
             if value := changes[kind]:
-                holder = self.ledger.store.claimed_by(program, kind, value)
-                if holder not in (None, member.member_id):
+                holder = self.ledger.locate(program, Address(kind, value))
+                if holder.version and holder.member_id != member.member_id:
                     return _taken(kind)
-                claims.append(Claim(kind, value, member.member_id))
+                if not holder.version:
+                    claims.append(Claim(kind, value, member.member_id))
             if before[kind]:
                 claims.append(Claim(kind, before[kind], ""))
         return claims
