@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import platform
 import shutil
@@ -43,22 +44,35 @@ def host_parameters() -> dict[str, str]:
 
 @contextmanager
 def built(logs: Path) -> Iterator[Path]:
-    """Build what has changed since the last time; the artifacts do not change while the context lasts."""
+    """Build if anything has changed since the last time; the artifacts do not change while the context lasts."""
     BUILD_FOLDER.mkdir(parents=True, exist_ok=True)
     with (BUILD_FOLDER / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        command = [
-            _sam(),
-            "build",
-            *_common(),
-            "--template-file",
-            str(ROOT / "template.yaml"),
-            *_overrides(host_parameters()),
-        ]
-        run("sam build", command, log=logs / "build.log", env=_environment({}), cwd=BUILD_FOLDER)
+        _build(logs)
         # Others may read the artifacts from here on.
         fcntl.flock(lock, fcntl.LOCK_SH)
         yield ARTIFACTS
+
+
+def _build(logs: Path) -> None:
+    # SAM's own cache saves the resolving of packages, but still copies and deletes thousands of files each time.
+    stamp, wanted = BUILD_FOLDER / "built-from", _digest_of_sources()
+    if (ARTIFACTS / "template.yaml").exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    stamp.unlink(missing_ok=True)
+    command = [_sam(), "build", *_common(), "--template-file", str(ROOT / "template.yaml")]
+    command += _overrides(host_parameters())
+    run("sam build", command, log=logs / "build.log", env=_environment({}), cwd=BUILD_FOLDER)
+    stamp.write_text(wanted)
+
+
+def _digest_of_sources() -> str:
+    digest = hashlib.sha256(repr(sorted(host_parameters().items())).encode())
+    sources = [path for folder in ("functions", "layers") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    for path in sorted([ROOT / "template.yaml", ROOT / "samconfig.toml", *sources]):
+        if "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(ROOT)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
+    return digest.hexdigest()
 
 
 def deploy(emulator: Emulator, artifacts: Path, parameters: Mapping[str, str], logs: Path) -> dict[str, str]:

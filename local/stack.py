@@ -27,6 +27,7 @@ from local.emulator import Emulator, running_emulator
 from local.klaviyo import Klaviyo, reachable_klaviyo
 from local.processes import ROOT, StackError
 from local.records import Records
+from local.scratch import scratch
 from local.seed import seed
 from local.waiting import eventually
 from loyalty.domain.identity import ProgramSlug
@@ -88,18 +89,18 @@ def running_stack(name: str = DEFAULT_NAME, say: Callable[[str], None] = quiet) 
     """
     folder = STACKS / name
     with _claimed(folder):
-        logs, state = folder / "logs", folder / "state"
-        for place in (logs, state):
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
-        try:
-            with running_emulator(state, logs) as emulator, reachable_klaviyo(state, logs) as klaviyo:
-                say(f"AWS emulator at {emulator.endpoint_url}, Klaviyo at {klaviyo.url}")
-                description = _deployed(emulator, klaviyo, logs, say)
-                with _published(description, folder) as file:
-                    yield Stack(description, emulator, klaviyo, file, logs)
-        finally:
-            shutil.rmtree(state, ignore_errors=True)
+        logs = folder / "logs"
+        shutil.rmtree(logs, ignore_errors=True)
+        logs.mkdir()
+        with (
+            scratch(folder / "scratch") as state,
+            running_emulator(state, logs) as emulator,
+            reachable_klaviyo(state, logs) as klaviyo,
+        ):
+            say(f"AWS emulator at {emulator.endpoint_url}, Klaviyo at {klaviyo.url}")
+            description = _deployed(emulator, klaviyo, logs, say)
+            with _published(description, folder) as file:
+                yield Stack(description, emulator, klaviyo, file, logs)
 
 
 def _deployed(emulator: Emulator, klaviyo: Klaviyo, logs: Path, say: Callable[[str], None]) -> Description:
