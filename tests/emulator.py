@@ -1,7 +1,4 @@
-"""The AWS emulator for storage tests: one process for a whole test run, one table for each test.
-
-Tests that use it carry ``on_emulator``, so that one worker runs them all and no second emulator is started.
-"""
+"""The AWS emulator for storage tests: one for each test process, one table for each test."""
 
 from __future__ import annotations
 
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
 
 THREADS = 50
 """How many threads may use one client at the same time."""
-
-on_emulator = (pytest.mark.emulator, pytest.mark.xdist_group("emulator"))
 
 _numbers = count(1)
 

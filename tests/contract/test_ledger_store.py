@@ -129,6 +129,7 @@ def test_the_latest_entries_come_newest_first_and_in_pages(pen: Pen) -> None:
     assert page(5, 3) == [4, 3, 2]
     assert page(2, 3) == [1]
     assert page(1, 3) == []
+    assert page(0, 3) == []
     assert page(None, 100) == [7, 6, 5, 4, 3, 2, 1]
 
 

@@ -18,6 +18,7 @@ _PASSING = frozenset(
         "ServiceUnavailable",
         "ThrottlingException",
         "ThrottlingError",
+        "TransactionConflictException",
         "TransactionInProgressException",
         "ReplicatedWriteConflictException",
     }
@@ -37,7 +38,8 @@ _WRONG_SETUP = frozenset(
 def mapped(error: ClientError) -> LoyaltyError | None:
     """The error of our tree that a service error means; None for conditions, which are answers, and unknown codes."""
     code = error.response.get("Error", {}).get("Code", "")
-    if code in _PASSING:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _PASSING or status >= 500:
         return Transient("Storage is busy; try again shortly.", aws_code=code)
     if code in _WRONG_SETUP:
         return Misconfigured(f"Storage refused the request ({code}).", aws_code=code)

@@ -55,7 +55,7 @@ class DynamoLedger:
 
     def latest(self, program: ProgramSlug, member_id: MemberId, *, before: int | None, limit: int) -> list[Entry]:
         """A member's entries, newest first (R182)."""
-        last = 9_999_999_999 if before is None else before - 1
+        last = 9_999_999_999 if before is None else max(0, before - 1)
         bounds = (keys.entry_sk(0), keys.entry_sk(last))
         items = self._query(keys.member_pk(program, member_id), bounds, forward=False, limit=limit)
         return [entry_of(item) for item in items]
