@@ -41,7 +41,7 @@ from loyalty.domain.ledger.entry import (
     effect_facts,
 )
 from loyalty.domain.ledger.expiry import AfterEarning, Period
-from loyalty.domain.ledger.member import Earned, Hold, Pending, Standing
+from loyalty.domain.ledger.member import Earned, Hold, Pending, Standing, Warned
 from loyalty.domain.ledger.terms import Overdraft, Terms
 from tests.fakes.clocks import START
 from tests.journey import Journey, at
@@ -58,6 +58,7 @@ FULL_EFFECT = Effect(
     closed={"cart": 10},
     consumed={"2026-04-01": 6},
     earned_in={"r|ever|never": Earned(1, 5)},
+    warned={"2026-04-01": Warned(3, "2026-03-29")},
     rule="r",
     topic="t",
     reverses="sarah-0000000001",
@@ -100,6 +101,7 @@ def test_the_hash_is_sha_256_over_the_previous_hash_and_the_canonical_facts() ->
             "closed": {"cart": 10},
             "consumed": {"2026-04-01": 6},
             "earned_in": {"r|ever|never": [1, 5]},
+            "warned": {"2026-04-01": [3, "2026-03-29"]},
             "rule": "r",
             "topic": "t",
             "reverses": "sarah-0000000001",
@@ -136,6 +138,7 @@ OTHER_EFFECT: dict[str, Any] = {
     "closed": {"cart": 9},
     "consumed": {"2026-04-01": 7},
     "earned_in": {"r|ever|never": Earned(2, 5)},
+    "warned": {"2026-04-01": Warned(30, "2026-03-29")},
     "rule": "q",
     "topic": "u",
     "reverses": "sarah-0000000002",

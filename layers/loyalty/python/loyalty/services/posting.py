@@ -11,7 +11,7 @@ from loyalty.domain.identity import Address, MemberId, alias_digest, normalise_e
 from loyalty.domain.ledger.commands import Command, Introduction, Reverse
 from loyalty.domain.ledger.decide import decide
 from loyalty.domain.ledger.decisions import Posting, Refusal
-from loyalty.domain.ledger.due import next_act
+from loyalty.domain.ledger.due import next_act, next_notice
 from loyalty.domain.ledger.entry import Entry, Reversal
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.program import Program
@@ -71,6 +71,15 @@ class Ledger:
         """
         return self.retrying(lambda: self._settle_once(program, address))
 
+    def attend(self, program: Program, member_id: MemberId) -> int:
+        """Post everything that is due on exactly this member by now; how many acts that took.
+
+        Raises:
+            NotFound: there is no such member.
+            Conflict: others kept changing the member; it stays due.
+        """
+        return self.retrying(lambda: self._attend_once(program, member_id))
+
     def retrying(self, attempt: Callable[[], Outcome]) -> Outcome:
         """Run an attempt that reads, decides and commits, again and again while somebody else is first.
 
@@ -97,14 +106,7 @@ class Ledger:
         """
         acts = 0
         while act := next_act(member, program.terms, self.clock.now()):
-            posting = self.decide(program, member, act)
-            if isinstance(posting, Refusal):
-                raise Conflict(f"A due act was refused: {posting.message}", refusal=posting.code)
-            try:
-                self.commit(program, act, posting)
-            except Duplicate as done:
-                raise Conflict("Somebody else posted this due act first.") from done
-            member = posting.after
+            member = self._posted(program, member, act)
             acts += 1
         return member, acts
 
@@ -175,6 +177,26 @@ class Ledger:
             return self.commit(program, command, posting)
         except Duplicate as duplicate:
             return self.replayed(command, duplicate.first)
+
+    def _attend_once(self, program: Program, member_id: MemberId) -> int:
+        member = self.store.find(program.slug, member_id)
+        if not isinstance(member, Member):
+            raise NotFound("There is no member with this id.", code="unknown_member")
+        member, acts = self.settled(program, member)
+        while notice := next_notice(member, program.terms, self.clock.now()):
+            member = self._posted(program, member, notice)
+            acts += 1
+        return acts
+
+    def _posted(self, program: Program, member: Member, act: Command) -> Member:
+        posting = self.decide(program, member, act)
+        if isinstance(posting, Refusal):
+            raise Conflict(f"A due act was refused: {posting.message}", refusal=posting.code)
+        try:
+            self.commit(program, act, posting)
+        except Duplicate as done:
+            raise Conflict("Somebody else posted this due act first.") from done
+        return posting.after
 
     def _settle_once(self, program: Program, address: Address) -> int:
         member = self.locate(program, address)

@@ -37,7 +37,7 @@ from loyalty.domain.ledger.entry import (
     digest,
     effect_facts,
 )
-from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing
+from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing, Warned
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.ports import KeyRecord, Receipt
 
@@ -74,6 +74,7 @@ def member_item(member: Member) -> Item:
             pendings=_pendings(member.pendings),
             holds=_holds(member.holds),
             earned_in={name: [earned.times, earned.points] for name, earned in member.earned_in.items()},
+            warned={day: [warned.days, warned.on] for day, warned in member.warned.items()},
             expiry_revision=member.expiry_revision,
             merged_into=member.merged_into,
             created_at=utc_text(member.created_at) if member.created_at else "",
@@ -95,6 +96,7 @@ MEMBER_ATTRIBUTES = (
     "pendings",
     "holds",
     "earned_in",
+    "warned",
     "expiry_revision",
     "merged_into",
     "created_at",
@@ -117,6 +119,7 @@ def member_of(item: Item) -> Member:
         pendings=_pendings_of(item.get("pendings", {})),
         holds=_holds_of(item.get("holds", {})),
         earned_in={name: Earned(*values) for name, values in item.get("earned_in", {}).items()},
+        warned=_warned_of(item.get("warned", {})),
         expiry_revision=item.get("expiry_revision", 0),
         profile=Profile(**{name: item.get(name, "") for name in PROFILE_FIELDS}),
         merged_into=item.get("merged_into", ""),
@@ -168,7 +171,8 @@ def delivery_item(entry: Entry, delivery: Delivery) -> Item:
         "delivery": delivery.state.value,
         "delivery_check": delivery.check(entry.id),
         **feed_position(entry, delivery.state),
-        **_filled(delivery_at=milliseconds(delivery.at) if delivery.at else 0, delivery_why=delivery.why),
+        **({"delivery_at": milliseconds(delivery.at)} if delivery.at else {}),
+        **_filled(delivery_why=delivery.why),
     }
 
 
@@ -277,6 +281,7 @@ def _effect_of(facts: Item) -> Effect:
         closed=facts.get("closed", {}),
         consumed=facts.get("consumed", {}),
         earned_in={name: Earned(*values) for name, values in facts.get("earned_in", {}).items()},
+        warned=_warned_of(facts.get("warned", {})),
         rule=facts.get("rule", ""),
         topic=facts.get("topic", ""),
         reverses=facts.get("reverses", ""),
@@ -293,6 +298,10 @@ def _pendings(pendings: Mapping[str, Pending]) -> Item:
 
 def _holds(holds: Mapping[str, Hold]) -> Item:
     return {name: [hold.points, dict(hold.lots), utc_text(hold.due_at)] for name, hold in holds.items()}
+
+
+def _warned_of(values: Item) -> dict[str, Warned]:
+    return {day: Warned(*told) for day, told in sorted(values.items())}
 
 
 def _pendings_of(values: Item) -> dict[str, Pending]:

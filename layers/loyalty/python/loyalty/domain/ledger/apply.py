@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.caps import counted
 from loyalty.domain.ledger.entry import Effect, Entry, EntryKind
-from loyalty.domain.ledger.lots import moved
-from loyalty.domain.ledger.member import Hold, Member, Pending, Profile, Standing
+from loyalty.domain.ledger.lots import LotDate, Lots, moved
+from loyalty.domain.ledger.member import Hold, Member, Pending, Profile, Standing, Warned
 
 ACTIVITY = frozenset({EntryKind.EARN, EntryKind.ACTIVATE, EntryKind.SPEND, EntryKind.CAPTURE})
 """The kinds that are something the customer did: they restart the clock of the ``inactivity`` policy."""
@@ -32,16 +33,18 @@ def apply(member: Member, entry: Entry) -> Member:
     if effect.standing is Standing.MERGED:
         return _emptied(member, entry)
     pendings, holds = _claims(member, effect)
+    lots = moved(member.lots, effect.redated, effect.lots)
     return replace(
         member,
         version=entry.seq,
         last_hash=entry.hash,
         standing=effect.standing or member.standing,
         amounts=member.amounts + effect.change,
-        lots=moved(member.lots, effect.redated, effect.lots),
+        lots=lots,
         pendings=pendings,
         holds=holds,
         earned_in=counted(member.earned_in, effect.earned_in, entry.recorded_at),
+        warned=_warned(member, entry, lots),
         expiry_revision=member.expiry_revision if effect.expiry_revision is None else effect.expiry_revision,
         profile=_profile(member, entry),
         created_at=member.created_at or entry.recorded_at,
@@ -87,6 +90,13 @@ def _claims(member: Member, effect: Effect) -> tuple[dict[str, Pending], dict[st
         else:
             del pendings[name]
     return pendings, holds
+
+
+def _warned(member: Member, entry: Entry, lots: Lots) -> dict[LotDate, Warned]:
+    """What the member was told; dates that are over everywhere on earth, and hold no points, are forgotten."""
+    over = (entry.recorded_at.date() - timedelta(days=1)).isoformat()
+    told = {**member.warned, **entry.effect.warned}
+    return {day: warned for day, warned in sorted(told.items()) if day >= over or day in lots}
 
 
 def _profile(member: Member, entry: Entry) -> Profile:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 
 from loyalty.domain.ledger.caps import EarnCap
 from loyalty.domain.ledger.entry import Entry, Scalar, Source, canonical, digest
+from loyalty.domain.ledger.lots import LotDate
 from loyalty.domain.ledger.member import Member, Standing
 
 RETENTION_DAYS = 35
@@ -155,6 +156,14 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Warn:
+    """Tell a member that the points of a lot expire, ``days`` days or fewer before their last day (R67)."""
+
+    day: LotDate
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Identify:
     """Set profile fields (``""`` clears one) and, if given, the standing."""
 
@@ -195,6 +204,7 @@ Action = (
     | Reverse
     | Redate
     | Notify
+    | Warn
     | Identify
     | Erase
     | MergeOut

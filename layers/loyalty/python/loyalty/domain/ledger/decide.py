@@ -29,13 +29,14 @@ from loyalty.domain.ledger.commands import (
     Release,
     Reverse,
     Spend,
+    Warn,
 )
 from loyalty.domain.ledger.correcting import adjust, reverse
 from loyalty.domain.ledger.decisions import Case, Posting, Refusal, settled_lots
 from loyalty.domain.ledger.earning import activate, cancel, earn, pend
 from loyalty.domain.ledger.entry import Effect, Entry, Private
 from loyalty.domain.ledger.member import Member, Standing
-from loyalty.domain.ledger.noticing import erase, identify, merge_in, merge_out, notify, redate
+from loyalty.domain.ledger.noticing import erase, identify, merge_in, merge_out, notify, redate, warn
 from loyalty.domain.ledger.spending import capture, expire, place_hold, release, spend
 from loyalty.domain.ledger.terms import Terms
 from loyalty.domain.moments import whole_milliseconds
@@ -126,6 +127,7 @@ _DECISIONS: Mapping[type[Action], Callable[[Case, Any], Effect | Refusal]] = {
     Reverse: reverse,
     Redate: redate,
     Notify: notify,
+    Warn: warn,
     Identify: identify,
     Erase: erase,
     MergeOut: merge_out,

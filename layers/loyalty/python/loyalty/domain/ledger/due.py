@@ -6,6 +6,7 @@ them before itself, so nobody spends points that are over, however late the swee
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 from loyalty.domain.ledger.commands import (
@@ -17,11 +18,13 @@ from loyalty.domain.ledger.commands import (
     Narrative,
     Redate,
     Release,
+    Warn,
 )
-from loyalty.domain.ledger.entry import Source
+from loyalty.domain.ledger.entry import Scalar, Source
 from loyalty.domain.ledger.lots import NEVER
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.ledger.terms import Terms
+from loyalty.domain.ledger.warnings import due_warning, last_day, next_warning
 from loyalty.domain.moments import end_of_day, local_date
 
 SCHEDULE = Source("schedule")
@@ -30,14 +33,47 @@ ACTOR = "tallyhook"
 
 def next_due(member: Member, terms: Terms) -> datetime | None:
     """When the member next needs attention (aware UTC), or None; kept in the ``due`` index."""
+    moments = [moment for next_of in DUE_KINDS if (moment := next_of(member, terms))]
+    return min(moments, default=None)
+
+
+def next_notice(member: Member, terms: Terms, now: datetime) -> Command | None:
+    """The first thing a member is to be told of at ``now``, or None.
+
+    Notices are the sweep's alone: nothing a member does waits for them, and what it does may make them needless.
+    """
+    found = due_warning(member, terms, now)
+    if found is None:
+        return None
+    day, days = found
+    points = member.lots[day]
+    details: dict[str, Scalar] = {
+        "points": points,
+        "expires_on": day,
+        "days_left": days,
+        "last_chance": days == min(terms.warning_days),
+        "kept_by": "earning or spending" if terms.expiry.restarts_on_activity else "spending",
+    }
+    narrative = Narrative(
+        SCHEDULE, ACTOR, now, reason=f"{points} points expire on {day}", details=details, event_type="points_expiring"
+    )
+    key = CommandKey("warn", f"{member.member_id}|{day}|{days}", natural=True)
+    return Command(key, Warn(day, days), narrative)
+
+
+def _next_act_due(member: Member, terms: Terms) -> datetime | None:
     if member.standing is Standing.MERGED:
         return None
     moments = [pending.due_at for pending in member.pendings.values()]
     moments += [hold.due_at for hold in member.holds.values()]
-    days = [day for day in member.lots if day != NEVER]
-    if days:
-        moments.append(end_of_day(date.fromisoformat(min(days)), terms.timezone))
+    soonest = min((last_day(member, terms, day) for day in member.lots if day != NEVER), default=date.max)
+    if soonest < date.max:
+        moments.append(end_of_day(soonest, terms.timezone))
     return min(moments, default=None)
+
+
+DUE_KINDS: tuple[Callable[[Member, Terms], datetime | None], ...] = (_next_act_due, next_warning)
+"""Everything that can fall due on a member. A new kind is registered here; index and sweep need not know it."""
 
 
 def next_act(member: Member, terms: Terms, now: datetime) -> Command | None:
@@ -51,13 +87,13 @@ def next_act(member: Member, terms: Terms, now: datetime) -> Command | None:
     today = local_date(now, terms.timezone)
     if unfollowed := terms.unfollowed(member.lots, member.expiry_revision):
         change, _ = unfollowed
-        if overdue := _overdue(member, min(change.since, today)):
+        if overdue := _overdue(member, terms, min(change.since, today)):
             return _expire(member, overdue, now)
         return _command(member, "redate", str(change.revision), Redate(), now)
     claims = [(pending.due_at, "activate", name) for name, pending in member.pendings.items()]
     claims += [(hold.due_at, "release", name) for name, hold in member.holds.items()]
     when, what, name = min(claims, default=(now, "", ""))
-    if overdue := _overdue(member, local_date(min(when, now), terms.timezone)):
+    if overdue := _overdue(member, terms, local_date(min(when, now), terms.timezone)):
         return _expire(member, overdue, now)
     if not what or when > now:
         return None
@@ -65,9 +101,9 @@ def next_act(member: Member, terms: Terms, now: datetime) -> Command | None:
     return _command(member, what, name, action, when)
 
 
-def _overdue(member: Member, today: date) -> date | None:
+def _overdue(member: Member, terms: Terms, today: date) -> date | None:
     """The last day of the lots that are over when ``today`` begins."""
-    over = [day for day in member.lots if day < today.isoformat()]
+    over = [day for day in member.lots if day != NEVER and last_day(member, terms, day) < today]
     return date.fromisoformat(max(over)) if over else None
 
 

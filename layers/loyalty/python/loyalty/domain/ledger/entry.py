@@ -18,8 +18,8 @@ from typing import Any
 
 from loyalty.domain.identity import EntryId, MemberId, ProgramSlug, entry_id
 from loyalty.domain.ledger.amounts import Amounts
-from loyalty.domain.ledger.lots import Lots
-from loyalty.domain.ledger.member import Earned, Hold, Pending, Standing
+from loyalty.domain.ledger.lots import LotDate, Lots
+from loyalty.domain.ledger.member import Earned, Hold, Pending, Standing, Warned
 from loyalty.domain.moments import utc_text
 
 Scalar = str | int | float | bool
@@ -69,6 +69,7 @@ class Effect:
     closed: Mapping[str, int] = field(default_factory=dict)
     consumed: Lots = field(default_factory=dict)
     earned_in: Mapping[str, Earned] = field(default_factory=dict)
+    warned: Mapping[LotDate, Warned] = field(default_factory=dict)
     rule: str = ""
     topic: str = ""
     reverses: str = ""
@@ -218,6 +219,7 @@ def effect_facts(effect: Effect) -> dict[str, Any]:
         "closed": dict(effect.closed),
         "consumed": dict(effect.consumed),
         "earned_in": {name: [e.times, e.points] for name, e in effect.earned_in.items()},
+        "warned": {day: [warned.days, warned.on] for day, warned in effect.warned.items()},
         "rule": effect.rule,
         "topic": effect.topic,
         "reverses": effect.reverses,

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.amounts import Amounts
-from loyalty.domain.ledger.lots import Lots
+from loyalty.domain.ledger.lots import LotDate, Lots
 
 
 class Standing(StrEnum):
@@ -60,11 +60,20 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """The nearest threshold (days before a lot's last day) a member was warned at, and the local day of that."""
+
+    days: int
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """The fold of a member's journal.
 
     ``version`` is the number of the last entry, 0 for somebody who has none. ``earned_in`` maps a cap's bucket
-    (see ``caps``) to what was earned in it. ``expiry_revision`` is the program's expiry policy these lots follow.
+    (see ``caps``) to what was earned in it. ``warned`` says what the member was told of its lots' dates.
+    ``expiry_revision`` is the program's expiry policy these lots follow.
     """
 
     program: ProgramSlug
@@ -77,6 +86,7 @@ class Member:
     pendings: Mapping[str, Pending] = field(default_factory=dict)
     holds: Mapping[str, Hold] = field(default_factory=dict)
     earned_in: Mapping[str, Earned] = field(default_factory=dict)
+    warned: Mapping[LotDate, Warned] = field(default_factory=dict)
     expiry_revision: int = 0
     profile: Profile = field(default_factory=Profile)
     merged_into: str = ""

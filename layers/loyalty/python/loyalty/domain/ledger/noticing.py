@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from loyalty.domain.ledger.apply import ERASED
-from loyalty.domain.ledger.commands import Erase, Identify, MergeIn, MergeOut, Notify, Redate
+from loyalty.domain.ledger.commands import Erase, Identify, MergeIn, MergeOut, Notify, Redate, Warn
 from loyalty.domain.ledger.decisions import Case, Refusal, refused_standing
 from loyalty.domain.ledger.earning import MAX_OPEN_CLAIMS
 from loyalty.domain.ledger.entry import Effect, EntryKind
 from loyalty.domain.ledger.lots import Lots, moved, take
-from loyalty.domain.ledger.member import Member, Standing
+from loyalty.domain.ledger.member import Member, Standing, Warned
 
 
 def notify(case: Case, action: Notify) -> Effect | Refusal:
     """Record a fact without points. Nobody is told anything about members that are gone."""
     return refused_standing(case.member) or Effect(EntryKind.NOTICE, topic=action.topic)
+
+
+def warn(case: Case, action: Warn) -> Effect | Refusal:
+    """Record that a member is told of expiring points, once for each threshold and date (R67, R72)."""
+    if refusal := refused_standing(case.member):
+        return refusal
+    told = case.member.warned.get(action.day)
+    if not case.member.lots.get(action.day) or (told and told.days <= action.days):
+        return Refusal("nothing_to_warn_of", "No points expire on this day that the member was not told of.")
+    warned = Warned(action.days, case.today.isoformat())
+    return Effect(EntryKind.NOTICE, topic="expiry_warning", warned={action.day: warned})
 
 
 def identify(case: Case, action: Identify) -> Effect | Refusal:
@@ -22,7 +33,8 @@ def identify(case: Case, action: Identify) -> Effect | Refusal:
         return gone(case.member)
     if action.standing in (Standing.ERASED, Standing.MERGED):
         return Refusal("invalid_standing", "A member is erased or merged by its own command.")
-    changed = None if action.standing is case.member.standing else action.standing
+    known = case.member.version > 0 and action.standing is case.member.standing
+    changed = None if known else action.standing
     return Effect(EntryKind.NOTICE, topic="identified", standing=changed)
 
 

@@ -18,6 +18,7 @@ from loyalty.domain.ledger.earning import invalid_points, refused_claim
 from loyalty.domain.ledger.entry import Effect, EntryKind
 from loyalty.domain.ledger.lots import last_taken, negated, total
 from loyalty.domain.ledger.member import Hold
+from loyalty.domain.ledger.warnings import last_day
 from loyalty.domain.moments import whole_milliseconds
 
 
@@ -90,7 +91,11 @@ def expire(case: Case, action: Expire) -> Effect | Refusal:
     """Let overdue lots expire: those dated up to a day that is over in the program's time zone (R175)."""
     if action.through >= case.today:
         return Refusal("not_due", "Points can be spent until the end of their last day.")
-    overdue = {day: points for day, points in case.member.lots.items() if day <= action.through.isoformat()}
+    overdue = {
+        day: points
+        for day, points in case.member.lots.items()
+        if day <= action.through.isoformat() and last_day(case.member, case.terms, day) < case.today
+    }
     points = total(overdue)
     if not points:
         return Refusal("nothing_to_expire", "No points have reached their last day.")

@@ -35,6 +35,8 @@ class Terms:
     ``expiry_since`` is the local day of the last one and ``expiry_past`` are those before it, oldest first: a member
     nobody looked at meanwhile follows them one by one. ``balance_cap`` limits available plus held points.
     ``restored_days`` is how long points live at least when they come back after their lot's date.
+    ``warning_days`` are the thresholds of warnings, in days before a lot's last day. With ``warned_first`` no points
+    expire before the nearest of these warnings has had its days, however late it was given.
     """
 
     timezone: str = "UTC"
@@ -45,6 +47,8 @@ class Terms:
     balance_cap: int | None = None
     overdraft: Overdraft = Overdraft.REFUSE
     restored_days: int = 30
+    warning_days: tuple[int, ...] = ()
+    warned_first: bool = False
 
     def with_expiry(self, policy: ExpiryPolicy, today: date) -> Terms:
         """These terms with another expiry policy from ``today``, a local day, on."""

@@ -1,0 +1,114 @@
+"""Attend to the members of one shard that are due: expire, activate, release, warn.
+
+The index says who is due; what that means is decided on the member as it is, in one ledger command each. So sweeps may
+overlap, repeat or die half-way: what was done is not due any more. A member that cannot be attended to is passed over,
+reported, and due again in the next sweep; it never holds up its shard (the cursor goes past it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from loyalty.contracts.sweeps import SweepShard
+from loyalty.domain.errors import NotFound, Transient
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.program import Program
+from loyalty.ports import Clock, DueIndex, DueMember, MessageQueue, ProgramStore, QueueMessage
+from loyalty.services.posting import Ledger
+
+PAGE = 100
+"""Due members read from the index at a time."""
+
+
+@dataclass(slots=True)
+class Swept:
+    """What became of the due members of one shard."""
+
+    shard: int
+    due: int = 0
+    acted: int = 0
+    skipped: int = 0
+    failed: int = 0
+    lag_seconds: int = 0
+    continues: bool = False
+
+    @property
+    def message(self) -> str:
+        """What happened."""
+        return "shard swept" if not self.continues else "shard swept in part"
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Business facts."""
+        return {
+            "DueMembers": self.due,
+            "DueActs": self.acted,
+            "DueSkipped": self.skipped,
+            "DueFailed": self.failed,
+            "DueLagSeconds": self.lag_seconds,
+        }
+
+    @property
+    def ids(self) -> Mapping[str, str | int]:
+        """Where it happened."""
+        return {"shard": self.shard}
+
+
+@dataclass(frozen=True, slots=True)
+class SweepDue:
+    """The worker that sweeps a shard. ``failed`` is told of each member that could not be attended to, and why."""
+
+    programs: ProgramStore
+    ledger: Ledger
+    index: DueIndex
+    queue: MessageQueue
+    clock: Clock
+    failed: Callable[[DueMember, Exception], None]
+
+    def __call__(self, work: SweepShard, *, stop_at: datetime) -> Swept:
+        """Attend to everybody due; what is left at ``stop_at`` goes on in a message of its own.
+
+        Raises:
+            Transient: storage is out of reach; sweeping the shard again is safe.
+        """
+        report = Swept(work.shard)
+        known: dict[ProgramSlug, Program | None] = {}
+        reached = work.after
+        for member in self._due(work):
+            if self.clock.now() >= stop_at:
+                rest = work.model_copy(update={"after": reached})
+                self.queue.send([QueueMessage(rest.model_dump_json())])
+                report.continues = True
+                break
+            report.due += 1
+            report.lag_seconds = max(report.lag_seconds, int((work.begun - member.due_at).total_seconds()))
+            if member.program not in known:
+                known[member.program] = self.programs.load(member.program)
+            self._attend(report, known[member.program], member)
+            reached = member.position
+        return report
+
+    def _attend(self, report: Swept, program: Program | None, member: DueMember) -> None:
+        try:
+            acts = self._acts(program, member)
+        except Transient:
+            raise
+        except Exception as error:  # noqa: BLE001 - one member must not hold up its shard; it is told and due again
+            report.failed += 1
+            self.failed(member, error)
+        else:
+            report.acted += acts
+            report.skipped += not acts
+
+    def _acts(self, program: Program | None, member: DueMember) -> int:
+        if program is None:
+            raise NotFound("The member's program does not exist.", program=member.program)
+        return self.ledger.attend(program, member.member_id) or self.index.correct(program, member.member_id)
+
+    def _due(self, work: SweepShard) -> Iterator[DueMember]:
+        after = work.after
+        while page := self.index.due(work.shard, work.until, after=after, limit=PAGE):
+            yield from page
+            after = page[-1].position
