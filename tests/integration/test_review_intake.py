@@ -262,7 +262,10 @@ def test_a_secret_rotated_in_the_table_is_good_at_once(stack: Stack, candles: Pr
     body = a_body(a_review_event(1))
     assert stack.deliver(a_proxy_event("candles", signed(body), body))[0] == 202
     webhook = Webhook(WEBHOOK_ID, (), (stack.vault.encrypt(candles.slug, "the-new-secret-012345"),))
-    stack.programs.save_connection(candles.slug, a_connection(webhooks=(webhook,)))
+    stored = stack.programs.load(candles.slug)
+    assert stored
+    assert stored.connection
+    stack.programs.save_connection(candles.slug, replace(stored.connection, webhooks=(webhook,)))
     renewed = signed(body, secret="the-new-secret-012345")
     assert stack.deliver(a_proxy_event("candles", renewed, body))[0] == 202
     assert stack.deliver(a_proxy_event("candles", signed(body), body))[0] == 401
