@@ -25,7 +25,7 @@ export TALLYHOOK_SAM := $(CURDIR)/$(SAM)
 export SAM_CLI_TELEMETRY := 0
 # Test processes: one for each core, but two at least, so that a slow test never holds up the others.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null | awk '{ print ($$1 > 2 ? $$1 : 2) }')
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
 .PHONY: help
 help: ## Show this list

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # Fixtures that several tiers share.
 pytest_plugins = ("tests.emulator",)
@@ -43,8 +45,6 @@ def tier_of(item: pytest.Item) -> str | None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark a test with its tier and with what that may do.
 
-    This early, because pytest-xdist reads the groups before collection is over.
-
     Raises:
         UsageError: the test is in no tier.
     """
@@ -54,11 +54,24 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(tier)
     needs_sockets = tier not in WITHOUT_SOCKETS or "emulator" in item.keywords
     item.add_marker(ONLY_LOOPBACK if needs_sockets else pytest.mark.disable_socket)
-    if tier in TOGETHER:
-        item.add_marker(pytest.mark.xdist_group(tier))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tiers in their order; within a tier the order stays random."""
     items.sort(key=lambda item: TIERS.index(str(tier_of(item))))
+
+
+class TiersTogether(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
+    """Hands a tier that shares one expensive thing to one process, and any other test to whichever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        tier = Path(nodeid).parts[1]
+        return tier if tier in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TiersTogether:
+    """Tell pytest-xdist how to spread the tests."""
+    config.option.loadscopereorder = False  # the order of the tiers is wanted
+    return TiersTogether(config, log)
