@@ -54,7 +54,9 @@ def functions_of(built: Path) -> list[Function]:
 
 
 def call(interpreter: Path, function: Function, event: object, values: dict[str, str]) -> Result:
-    """Call a built function in a bare interpreter: no site-packages, no byte code, no inherited environment.
+    """Call a built function in a bare interpreter: no site-packages, no inherited environment.
+
+    Byte code is kept outside the artifacts, which are about to be deployed and must not change.
 
     Args:
         interpreter: one that has the version the artifacts were built for.
@@ -65,12 +67,13 @@ def call(interpreter: Path, function: Function, event: object, values: dict[str,
     Raises:
         AssertionError: the interpreter ended with an error; the message is what it printed.
     """
+    bytecode = function.folder.parents[1] / "bytecode"
     path = [function.folder, *(function.folder.parent / layer / "python" for layer in LAYERS)]
     environment = {name: values[name] for name in sorted(function.variables)}
     environment |= {name: value for name, value in values.items() if name.startswith("AWS_")}
     environment["PYTHONPATH"] = os.pathsep.join(map(str, path))
     done = subprocess.run(
-        [interpreter, "-P", "-S", "-B", BARE],
+        [interpreter, "-P", "-S", "-X", f"pycache_prefix={bytecode}", BARE],
         input=json.dumps(event),
         env=environment,
         cwd=function.folder,
