@@ -6,6 +6,7 @@ import pytest
 
 from loyalty.domain.errors import Misconfigured
 from loyalty.runtime.settings import (
+    BalanceAdjustSettings,
     KlaviyoEventsSettings,
     KlaviyoProfilesSettings,
     OutboxRelaySettings,
@@ -25,6 +26,7 @@ ENVIRONMENT = {
     "CREDENTIALS_KEY_ID": "arn:aws:kms:eu-central-1:000000000000:key/1",
 }
 MODELS: dict[str, type[Settings]] = {
+    "balance_adjust": BalanceAdjustSettings,
     "review_webhook": ReviewWebhookSettings,
     "review_award": ReviewAwardSettings,
     "outbox_relay": OutboxRelaySettings,

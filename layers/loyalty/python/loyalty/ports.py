@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from loyalty.domain.api_keys import ApiKey
 from loyalty.domain.connection import Connection
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.amounts import Amounts
@@ -194,6 +195,45 @@ class ProgramStore(Protocol):
 
     def save_connection(self, slug: ProgramSlug, connection: Connection) -> None:
         """Replace a program's connection."""
+
+
+class KeyStore(Protocol):
+    """API keys. Reads are consistent, so that a revoked key is refused at once."""
+
+    def add(self, key: ApiKey) -> None:
+        """Store a new key."""
+
+    def load(self, key_id: str) -> ApiKey | None:
+        """A key by its id, revoked ones too."""
+
+    def all_of(self, program: ProgramSlug) -> list[ApiKey]:
+        """A program's keys, oldest first."""
+
+    def revoke(self, key: ApiKey, at: datetime) -> ApiKey:
+        """Let a key open nothing any more; one that is revoked already stays as it is. The key as it is then."""
+
+    def note_use(self, key: ApiKey, at: datetime) -> None:
+        """Remember when a key was last used."""
+
+
+class RequestCounter(Protocol):
+    """Counts requests by key and minute, across everything that serves them."""
+
+    def take(self, key_id: str, limit: int, now: datetime) -> bool:
+        """Count one request; False when the key has made ``limit`` of them in this minute. Costs one write unit."""
+
+
+class UnfinishedRequests(Protocol):
+    """Requests without idempotency keys that stopped half way: sending one again goes on and repeats nothing."""
+
+    def find(self, program: ProgramSlug, digest: str) -> str:
+        """The name under which such a request was begun, by the digest of its content; empty when there is none."""
+
+    def remember(self, program: ProgramSlug, digest: str, name: str, now: datetime) -> None:
+        """Keep the name of a request that stopped."""
+
+    def forget(self, program: ProgramSlug, digest: str) -> None:
+        """The request got to its end."""
 
 
 class DecisionStore(Protocol):

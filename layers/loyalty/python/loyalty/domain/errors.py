@@ -8,10 +8,14 @@
     │   ├── Forbidden           403
     │   ├── NotFound            404
     │   ├── Invalid             400 / 422
+    │   ├── TooLarge            413
+    │   ├── Outdated            412, it was changed by somebody else since the caller read it
+    │   ├── VersionMissing      428, the caller did not say which version it read
     │   └── KeyReused           422, the idempotency key was used for another request
     ├── Conflict            somebody else changed the same member first; retried, then 503
     ├── Duplicate           the effect exists already; carries the first result, counts as success
     ├── Transient           trouble that passes (throttling, time-outs, Klaviyo's 5xx); retried, then 503
+    │   └── TooManyRequests     429, the caller asks more often than it may
     └── Misconfigured       an operator must act (missing permission, unknown table); alarm
 """
 
@@ -67,6 +71,30 @@ class Invalid(Rejected):
     code = "invalid"
 
 
+class TooLarge(Rejected):
+    """The request's body is larger than anything that would be taken."""
+
+    code = "body_too_large"
+
+
+class Outdated(Rejected):
+    """What was to be changed is not any more what the caller had read."""
+
+    code = "version_outdated"
+
+
+class VersionMissing(Rejected):
+    """A change must name the version it is based on."""
+
+    code = "version_missing"
+
+
+class StateForbids(Rejected):
+    """The request is fine, but not as things stand: something else has to happen first."""
+
+    code = "state_forbids"
+
+
 class KeyReused(Rejected):
     """The idempotency key belongs to an earlier request with another body."""
 
@@ -97,6 +125,12 @@ class Transient(LoyaltyError):
     def __init__(self, message: str, *, code: str | None = None, retry_after: int | None = None, **facts: Any) -> None:
         super().__init__(message, code=code, **facts)
         self.retry_after = retry_after
+
+
+class TooManyRequests(Transient):
+    """The caller's own limit is reached; ``retry_after`` says when it begins anew."""
+
+    code = "too_many_requests"
 
 
 class Misconfigured(LoyaltyError):

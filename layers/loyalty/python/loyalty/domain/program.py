@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from loyalty.domain.adjustments import AdjustmentRule
 from loyalty.domain.connection import Connection
 from loyalty.domain.identity import Email, MemberId, ProgramSlug, member_id_for
 from loyalty.domain.ledger.entry import Delivery, DeliveryState
@@ -32,6 +33,7 @@ class Program:
     naming: str = "tallyhook"
     events_off: frozenset[str] = frozenset()
     newcomers: Standing = Standing.MEMBER
+    adjustment_rule: AdjustmentRule = field(default_factory=AdjustmentRule)
     connection: Connection | None = None
 
     @property

@@ -1,14 +1,12 @@
-"""Composition root: the one place that knows concrete classes. A function builds its use case once a process.
+"""Composition root of the functions that work on queues, on the stream and on Klaviyo's webhooks.
 
-In Lambda that happens while the module loads, where time is cheapest. Anywhere else importing a handler builds
-nothing, so that a test may first put something of its own in place.
+Together with ``api_container`` the one place that knows concrete classes. There are two because what a process imports
+is what its cold start waits for, and the API never talks to Klaviyo.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import boto3
 
@@ -22,7 +20,6 @@ from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.sqs_visibility import SqsVisibility
 from loyalty.adapters.system import SystemClock, SystemRandomness
-from loyalty.domain.errors import Misconfigured
 from loyalty.runtime.lanes import EventsLane, ProfilesLane, Return
 from loyalty.runtime.settings import (
     KlaviyoEventsSettings,
@@ -33,6 +30,7 @@ from loyalty.runtime.settings import (
     Settings,
     WithCredentials,
 )
+from loyalty.runtime.use_case import UseCase
 from loyalty.services.award_review import AwardReview
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
@@ -45,39 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
-_UseCaseT = TypeVar("_UseCaseT")
-_SettingsT = TypeVar("_SettingsT", bound=Settings)
-
-
-class UseCase(Generic[_UseCaseT]):
-    """A function's use case, built when the environment allows and kept for the life of the process."""
-
-    def __init__(self, settings: type[_SettingsT], build: Callable[[_SettingsT], _UseCaseT]) -> None:
-        self._build: Callable[[], _UseCaseT] = lambda: build(settings.from_environment())
-        self._built: _UseCaseT | None = None
-        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-            self._warm()
-
-    def __call__(self) -> _UseCaseT:
-        """The use case.
-
-        Raises:
-            Misconfigured: the environment lacks a variable.
-        """
-        if self._built is None:
-            self._built = self._build()
-        return self._built
-
-    def replace(self, use_case: _UseCaseT | None) -> None:
-        """Put another one in its place; None has it built anew from the environment."""
-        self._built = use_case
-
-    def _warm(self) -> None:
-        try:
-            self._built = self._build()
-        except Misconfigured:
-            # The first invocation says so, where it is logged and answered.
-            self._built = None
+__all__ = ["UseCase", "award_review", "events_lane", "intake_reviews", "profiles_lane", "relay_outbox"]
 
 
 def intake_reviews(settings: ReviewWebhookSettings) -> IntakeReviews:

@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -21,9 +22,13 @@ from loyalty.domain.errors import (
     KeyReused,
     LoyaltyError,
     NotFound,
+    Outdated,
     Rejected,
+    TooLarge,
+    TooManyRequests,
     Transient,
     Unauthenticated,
+    VersionMissing,
 )
 from loyalty.runtime.observability import Answer, Event, follow, report_error
 
@@ -33,8 +38,12 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (Invalid, HTTPStatus.BAD_REQUEST),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (Outdated, HTTPStatus.PRECONDITION_FAILED),
+    (VersionMissing, HTTPStatus.PRECONDITION_REQUIRED),
     (KeyReused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Rejected, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (Exception, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The first line that fits decides. Whatever is not the caller's fault is a 503, the one answer that everybody sends
@@ -44,6 +53,9 @@ RETRY_AFTER = 5
 RETRY_AFTER_CONFLICT = 1
 RETRY_AFTER_OUTAGE = 60
 """Seconds. An outage ends when an operator has acted; asking every few seconds would not help."""
+
+RESERVE = timedelta(seconds=5)
+"""Kept free at the end of an invocation for what was begun and for the answer."""
 
 _PREFIX = "/v1"
 _GIVEN_ID = "x-correlation-id"
@@ -100,6 +112,18 @@ def request(resolver: APIGatewayRestResolver) -> Request:
 def accepted(facts: Mapping[str, Any]) -> Response[str]:
     """202: what was sent is stored and will be worked on."""
     return Response(int(HTTPStatus.ACCEPTED), "application/json", json.dumps(dict(facts)))
+
+
+def answered(body: str, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Response[str]:
+    """A JSON document that is no problem; ``headers`` go by their names with underscores."""
+    named = {name.replace("_", "-").title(): value for name, value in headers.items()}
+    return Response(int(status), "application/json", body, named)
+
+
+def until(resolver: APIGatewayRestResolver) -> datetime:
+    """When the answer must be on its way."""
+    left = resolver.lambda_context.get_remaining_time_in_millis()
+    return datetime.now(UTC) + timedelta(milliseconds=left) - RESERVE
 
 
 def problem(error: Exception, correlation_id: str) -> tuple[HTTPStatus, dict[str, str], str]:

@@ -73,6 +73,16 @@ class WithProfilesQueue(Settings):
     profiles_queue_url: Url = Field(validation_alias="PROFILES_QUEUE_URL")
 
 
+class BalanceAdjustSettings(WithTable):
+    """Settings of ``balance_adjust``."""
+
+
+class WithSweepsQueue(Settings):
+    """Access to the queue of shards to sweep."""
+
+    sweeps_queue_url: Url = Field(validation_alias="SWEEPS_QUEUE_URL")
+
+
 class ReviewWebhookSettings(WithTable, WithCredentials, WithReviewsQueue):
     """Settings of ``review_webhook``."""
 

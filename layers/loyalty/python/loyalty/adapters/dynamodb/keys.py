@@ -42,6 +42,31 @@ def connection(slug: ProgramSlug) -> Key:
     return Key(program_pk(slug), "CONNECTION")
 
 
+def api_key(key_id: str) -> Key:
+    """An API key."""
+    return Key(f"KEY#{key_id}", "KEY")
+
+
+def api_keys_pk(slug: ProgramSlug) -> str:
+    """Partition of a program's list of API keys."""
+    return f"KEYS#{slug}"
+
+
+def api_key_listed(slug: ProgramSlug, key_id: str) -> Key:
+    """A key's place in its program's list."""
+    return Key(api_keys_pk(slug), key_id)
+
+
+def request_count(key_id: str, minute: datetime) -> Key:
+    """How many requests an API key has made in one minute."""
+    return Key(f"RATE#{key_id}#{utc_text(minute)[:16]}", "RATE")
+
+
+def unfinished(slug: ProgramSlug, digest: str) -> Key:
+    """A request without idempotency keys that did not get through to its end."""
+    return Key(f"UNFINISHED#{slug}#{digest}", "UNFINISHED")
+
+
 def member_pk(slug: ProgramSlug, member_id: MemberId) -> str:
     """Partition of a member and its journal."""
     return f"MEMBER#{slug}#{member_id}"

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, FirstSync, Webhook
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
@@ -90,6 +91,10 @@ def settings_item(program: Program) -> Item:
         "naming": program.naming,
         "events_off": sorted(program.events_off),
         "newcomers": program.newcomers.value,
+        "adjustment_rule": {
+            "unknown_member": program.adjustment_rule.unknown_member.value,
+            "derived_keys": program.adjustment_rule.derived_keys,
+        },
     }
 
 
@@ -106,6 +111,9 @@ def program_of(item: Item, connection: Connection | None) -> Program:
         naming=item["naming"],
         events_off=frozenset(item["events_off"]),
         newcomers=Standing(item["newcomers"]),
+        adjustment_rule=AdjustmentRule(
+            UnknownMember(item["adjustment_rule"]["unknown_member"]), item["adjustment_rule"]["derived_keys"]
+        ),
         connection=connection,
     )
 
