@@ -309,4 +309,6 @@ def test_what_nothing_can_be_read_without_is_kept(name: str) -> None:
 def test_an_alarm_says_what_happened_and_tells_somebody(alarm: dict[str, Any]) -> None:
     assert names_in(alarm["AlarmActions"]) == {"AlarmTopic"}
     assert alarm["AlarmDescription"]
-    assert alarm["TreatMissingData"] == "notBreaching"
+    # Silence is good news, except where the alarm is for something that did not happen.
+    silence = "breaching" if alarm["ComparisonOperator"].startswith("LessThan") else "notBreaching"
+    assert alarm["TreatMissingData"] == silence

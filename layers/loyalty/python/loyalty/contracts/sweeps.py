@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from loyalty.domain.errors import Invalid
 
 
 class SweepShard(BaseModel):
@@ -20,3 +22,15 @@ class SweepShard(BaseModel):
     until: AwareDatetime
     begun: AwareDatetime
     after: str = ""
+
+    @classmethod
+    def read(cls, message: str) -> SweepShard:
+        """Take a message apart.
+
+        Raises:
+            Invalid: it is none of ours.
+        """
+        try:
+            return cls.model_validate_json(message)
+        except ValidationError as error:
+            raise Invalid("This is not a message of a sweep.", code="unreadable_message") from error

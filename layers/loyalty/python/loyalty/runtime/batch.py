@@ -13,9 +13,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import DynamoDBStreamEvent, SQSEvent
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from loyalty.domain.errors import Conflict, Misconfigured, Rejected, Transient
 from loyalty.runtime.observability import Answer, Event, follow, logger, report_error
+
+RESERVE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,11 @@ def messages_of(event: Event) -> list[Message]:
         )
         for record in SQSEvent(event).records
     ]
+
+
+def seconds_left(context: LambdaContext) -> float:
+    """Seconds an invocation may still work, with enough in hand to finish what it is at."""
+    return max(0.0, context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
 
 
 def failed(ids: Iterable[str]) -> Answer:

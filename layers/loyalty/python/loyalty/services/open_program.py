@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from loyalty.domain.errors import Conflict, Invalid, Rejected
 from loyalty.domain.identity import program_slug
+from loyalty.domain.ledger.terms import Terms
 from loyalty.domain.program import Program
 from loyalty.ports import Clock, ProgramStore, Randomness
 
 LONGEST_NAME = 100
+
+WARNING_DAYS = (30, 3)
+"""Thresholds of a new program's expiry warnings: the warning and the last chance (R72)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,11 @@ class OpenProgram:
         if not 0 < len(name) <= LONGEST_NAME:
             raise Invalid(f"A program's name is 1 to {LONGEST_NAME} characters.", code="invalid_name")
         program = Program(
-            slug=program_slug(slug), name=name, id_key=self.randomness.salt(), created_at=self.clock.now()
+            slug=program_slug(slug),
+            name=name,
+            id_key=self.randomness.salt(),
+            created_at=self.clock.now(),
+            terms=Terms(warning_days=WARNING_DAYS),
         )
         try:
             self.programs.create(program)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 
 from loyalty.contracts.sweeps import SweepShard
 from loyalty.domain.errors import NotFound, Transient
@@ -67,12 +67,15 @@ class SweepDue:
     clock: Clock
     failed: Callable[[DueMember, Exception], None]
 
-    def __call__(self, work: SweepShard, *, stop_at: datetime) -> Swept:
-        """Attend to everybody due; what is left at ``stop_at`` goes on in a message of its own.
+    def __call__(self, message: str, *, seconds: float) -> Swept:
+        """Attend to everybody a message (a ``SweepShard``) asks for; what is left after ``seconds`` goes on in another.
 
         Raises:
+            Invalid: the message cannot be read.
             Transient: storage is out of reach; sweeping the shard again is safe.
         """
+        work = SweepShard.read(message)
+        stop_at = self.clock.now() + timedelta(seconds=seconds)
         report = Swept(work.shard)
         known: dict[ProgramSlug, Program | None] = {}
         reached = work.after

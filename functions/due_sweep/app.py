@@ -1,0 +1,18 @@
+"""Sweeps a shard of the due index: warns, lets points expire, activates, releases."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from loyalty.runtime import batch, due_container
+from loyalty.runtime.observability import Answer, Event, invocation, report
+from loyalty.runtime.settings import DueSweepSettings
+from loyalty.runtime.use_case import UseCase
+
+sweep = UseCase(DueSweepSettings, due_container.sweep_due)
+
+
+@invocation
+def lambda_handler(event: Event, context: LambdaContext) -> Answer:
+    """Sweep the shards that the messages name; those to be tried again are named in the answer."""
+    return batch.each_message(event, lambda message: report(sweep()(message.body, seconds=batch.seconds_left(context))))

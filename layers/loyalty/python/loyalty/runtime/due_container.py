@@ -1,0 +1,48 @@
+"""Composition root of the scheduled functions; like ``container``, a place that knows concrete classes."""
+
+from __future__ import annotations
+
+import boto3
+
+from loyalty.adapters.aws import CONFIG
+from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
+from loyalty.adapters.dynamodb.keys import DUE_SHARDS
+from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
+from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.sqs import SqsQueue
+from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.ports import DueMember
+from loyalty.runtime.observability import logger, report_error
+from loyalty.runtime.settings import DueSweepSettings, ExpiryWarningsSettings, WithSweepsQueue
+from loyalty.services.begin_sweep import BeginSweep
+from loyalty.services.posting import Ledger
+from loyalty.services.sweep_due import SweepDue
+
+
+def begin_sweep(settings: ExpiryWarningsSettings) -> BeginSweep:
+    """What ``expiry_warnings`` does."""
+    return BeginSweep(_queue(settings), SystemClock(), DUE_SHARDS)
+
+
+def sweep_due(settings: DueSweepSettings) -> SweepDue:
+    """What ``due_sweep`` does."""
+    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    clock = SystemClock()
+    return SweepDue(
+        programs=DynamoPrograms(client, settings.table_name),
+        ledger=Ledger(DynamoLedger(client, settings.table_name), clock, SystemRandomness()),
+        index=DynamoDueIndex(client, settings.table_name),
+        queue=_queue(settings),
+        clock=clock,
+        failed=_member_failed,
+    )
+
+
+def _queue(settings: WithSweepsQueue) -> SqsQueue:
+    client = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    return SqsQueue(client, settings.sweeps_queue_url, SystemClock(), SystemRandomness())
+
+
+def _member_failed(member: DueMember, error: Exception) -> None:
+    with logger.append_context_keys(program=member.program, member_id=member.member_id):
+        report_error("due member not attended to", error)
