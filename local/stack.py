@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from local import demo, sam
 from local.description import Description
 from local.emulator import Emulator, running_emulator
+from local.gateway import put_gateway_responses
 from local.klaviyo import Klaviyo, reachable_klaviyo
 from local.processes import ROOT, StackError
 from local.records import Records
@@ -108,6 +109,7 @@ def _deployed(emulator: Emulator, klaviyo: Klaviyo, logs: Path, say: Callable[[s
     with sam.built(logs) as artifacts:
         say("deploying template.yaml")
         outputs = sam.deploy(emulator, artifacts, {"KlaviyoBaseUrl": klaviyo.url}, logs)
+        put_gateway_responses(emulator, outputs["ApiId"], artifacts / "template.yaml")
     say("creating the demo program")
     operator_key = emulator.client("secretsmanager").get_secret_value(SecretId=outputs["OperatorKeySecretArn"])
     api_url = emulator.api_url(outputs["ApiId"])

@@ -8,20 +8,27 @@ import pytest
 import requests
 
 from local.stack import Stack
+from tests.architecture.template import resources
 
 
 @pytest.fixture
-def webhook_is_out_of_capacity(stack: Stack) -> Iterator[None]:
-    """No instance of review_webhook may run."""
-    client, name = stack.client("lambda"), stack.physical_id("ReviewWebhookFunction")
-    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+def api_takes_no_more_requests(stack: Stack) -> Iterator[None]:
+    """The stage's throttle lets nothing through."""
+
+    def limit(burst: int) -> None:
+        change = {"op": "replace", "path": "/*/*/throttling/burstLimit", "value": str(burst)}
+        api = stack.physical_id("Api")
+        stack.client("apigateway").update_stage(restApiId=api, stageName="v1", patchOperations=[change])
+
+    (settings,) = resources("AWS::Serverless::Api")["Api"]["MethodSettings"]
+    limit(0)
     yield
-    client.delete_function_concurrency(FunctionName=name)
+    limit(settings["ThrottlingBurstLimit"])
 
 
-@pytest.mark.usefixtures("webhook_is_out_of_capacity")
-def test_a_function_that_cannot_run_is_answered_with_a_503_that_says_when_to_come_back(stack: Stack) -> None:
-    """Never with a 504, after which Klaviyo's flow webhooks give up for good."""
+@pytest.mark.usefixtures("api_takes_no_more_requests")
+def test_a_throttled_request_is_answered_with_a_503_that_says_when_to_come_back(stack: Stack) -> None:
+    """Never with the gateway's own words, of which Klaviyo's flow webhooks take some for the end."""
     url = f"{stack.description.api_url}/webhooks/klaviyo/{stack.description.program}"
     answer = requests.post(url, data=b"{}", timeout=30)
     assert answer.status_code == 503
