@@ -17,7 +17,9 @@ LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
 # A command, in a code span or at the start of a line of a code block.
 COMMAND = re.compile(r"(?:^|`|&& |\$ )(?:[A-Z_]+=\S+ )*make ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)*)", re.MULTILINE)
 TREE_FOLDERS = ("functions", "layers", "events", "tests", "local", "docs", "benchmarks", "cli", "tools")
-PATH = re.compile(rf"`((?:{'|'.join(TREE_FOLDERS)})/[\w./-]*)`")
+# A file or folder of the tree, alone in a code span or as part of a command; not a pattern such as `events/*/x.json`.
+PATH = re.compile(rf"(?<![\w/.-])((?:{'|'.join(TREE_FOLDERS)})/[\w./-]*\w)(?![\w/.-]*[<*{{])")
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 
 
 def targets() -> dict[str, str]:
@@ -55,7 +57,8 @@ def test_every_link_in_a_document_leads_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_path_in_a_document_exists(document: Path) -> None:
     """Where a document names a file or folder of the tree, it is there."""
-    gone = [path for path in PATH.findall(document.read_text()) if not (ROOT / path).exists()]
+    code = "\n".join(CODE.findall(document.read_text()))
+    gone = [path for path in PATH.findall(code) if not (ROOT / path).exists()]
     assert gone == []
 
 

@@ -39,7 +39,7 @@ def source_name(logical_id: str) -> str:
 
 
 def functions_of(built: Path) -> list[Function]:
-    """Return every function of a built template."""
+    """Return every function of a template, built or not, that lies in the folder."""
     template = cfn_yaml.load(str(built / "template.yaml"))
     shared = template["Globals"]["Function"]["Environment"]["Variables"]
     functions = []

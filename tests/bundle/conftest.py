@@ -3,15 +3,18 @@
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import boto3
 import pytest
 from cfnlint.decode import cfn_yaml
 from moto.server import ThreadedMotoServer
 
+from tests.bundle.artifacts import functions_of
 from tests.bundle.building import (
     DEPLOYED_ARCHITECTURE,
     DEPLOYED_VERSION,
+    ROOT,
     Target,
     build,
     host_architecture,
@@ -20,7 +23,6 @@ from tests.bundle.building import (
 )
 
 REGION = "us-east-1"
-QUEUES = ("REVIEWS_QUEUE_URL", "EVENTS_QUEUE_URL", "PROFILES_QUEUE_URL")
 
 
 def build_or_skip(target: Target) -> Path:
@@ -46,43 +48,69 @@ def deployable() -> Path:
     return build_or_skip(Target(DEPLOYED_VERSION, DEPLOYED_ARCHITECTURE))
 
 
-def create_table(endpoint: str) -> str:
-    """Create the template's table and return its name."""
-    template = cfn_yaml.load(str(Path(__file__).resolve().parents[2] / "template.yaml"))
-    table = template["Resources"]["Table"]["Properties"]
-    kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    name = f"bundle-{secrets.token_hex(4)}"
-    client = boto3.client("dynamodb", endpoint_url=endpoint, region_name=REGION)
-    client.create_table(TableName=name, **{key: table[key] for key in kept})
-    return name
+class Account:
+    """An empty AWS account on loopback, and what of it each environment variable names."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+
+    def value_of(self, variable: str) -> str:
+        """Return what the template would put into the variable; resources are made for it.
+
+        Raises:
+            LookupError: nothing is known of such a variable; say here what its value is.
+        """
+        name = f"bundle-{secrets.token_hex(4)}"
+        match variable:
+            case "TABLE_NAME":
+                return self._table(name)
+            case "CREDENTIALS_KEY_ID":
+                return str(self._client("kms").create_key()["KeyMetadata"]["Arn"])
+            case "KLAVIYO_BASE_URL":
+                # Nobody listens there: what asks Klaviyo must say so in its answer and not break.
+                return "http://127.0.0.1:9"
+            case "LOG_LEVEL":
+                return "INFO"
+            case _ if variable.endswith("_QUEUE_URL"):
+                return str(self._client("sqs").create_queue(QueueName=name)["QueueUrl"])
+            case _ if variable.endswith("_TOPIC"):
+                return str(self._client("sns").create_topic(Name=name)["TopicArn"])
+            case _ if variable.endswith(("_SECRET", "_KEY")):
+                return str(self._client("secretsmanager").create_secret(Name=name, SecretString="{}")["ARN"])
+            case _ if variable.startswith("POWERTOOLS_"):
+                return "bundle"
+        raise LookupError(f"tests/bundle does not know what {variable} holds")
+
+    def _client(self, service: Literal["dynamodb", "kms", "secretsmanager", "sns", "sqs"]) -> Any:
+        return boto3.client(service, endpoint_url=self._endpoint, region_name=REGION)
+
+    def _table(self, name: str) -> str:
+        template = cfn_yaml.load(str(ROOT / "template.yaml"))
+        table = template["Resources"]["Table"]["Properties"]
+        kept = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        self._client("dynamodb").create_table(TableName=name, **{key: table[key] for key in kept})
+        return name
 
 
 @pytest.fixture(scope="session")
 def environment() -> Iterator[dict[str, str]]:
-    """Values for every environment variable that a function may read; AWS is an empty account on loopback."""
+    """Values for every environment variable that the template gives to any function, and AWS's own."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
+    aws = {
+        "AWS_ACCESS_KEY_ID": "bundle",
+        "AWS_SECRET_ACCESS_KEY": "bundle",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_LAMBDA_FUNCTION_NAME": "bundle",
+    }
     with pytest.MonkeyPatch.context() as patch:
-        credentials = {"AWS_ACCESS_KEY_ID": "bundle", "AWS_SECRET_ACCESS_KEY": "bundle"}
-        for name, value in credentials.items():
-            patch.setenv(name, value)
-        queues = boto3.client("sqs", endpoint_url=endpoint, region_name=REGION)
-        keys = boto3.client("kms", endpoint_url=endpoint, region_name=REGION)
-        yield {
-            **credentials,
-            **{name: queues.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES},
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_LAMBDA_FUNCTION_NAME": "bundle",
-            "CREDENTIALS_KEY_ID": keys.create_key()["KeyMetadata"]["Arn"],
-            # Nobody listens there: what asks Klaviyo must say so in its answer and not break.
-            "KLAVIYO_BASE_URL": "http://127.0.0.1:9",
-            "LOG_LEVEL": "INFO",
-            "POWERTOOLS_METRICS_NAMESPACE": "Tallyhook",
-            "POWERTOOLS_SERVICE_NAME": "tallyhook",
-            "TABLE_NAME": create_table(endpoint),
-        }
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, aws[name])
+        account = Account(aws["AWS_ENDPOINT_URL"])
+        variables = frozenset[str]().union(*(function.variables for function in functions_of(ROOT)))
+        values = {variable: account.value_of(variable) for variable in sorted(variables)}
+    yield {**values, **aws}
     server.stop()
