@@ -17,7 +17,7 @@ endif
 
 BIN := .venv/bin
 SAM := .venv-sam/bin/sam
-CODE := layers/loyalty/python functions local cli tests benchmarks tools
+CODE := $(wildcard layers/loyalty/python functions local cli tests benchmarks tools)
 # Runs the project's own code, which is not installed but found where it lies.
 RUN := PYTHONPATH=$(CURDIR):$(CURDIR)/layers/loyalty/python:$(CURDIR)/cli $(BIN)/
 export TALLYHOOK_SAM := $(CURDIR)/$(SAM)
@@ -76,7 +76,7 @@ test-fast: environment ## The tests that need no build and no emulator, in under
 check: environment ## Format, lint, types, import rules, template
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/mypy
+	$(BIN)/mypy $(CODE)
 	$(RUN)lint-imports --no-logo --cache-dir build/import-linter
 	$(BIN)/cfn-lint template.yaml
 	$(SAM) validate --lint
