@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from local.fake_klaviyo.seed import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from local.inspection import Inspection
 from local.processes import StackError
 from loyalty.adapters.dynamodb.audit import DynamoAudit
+from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
-from loyalty.adapters.klaviyo.connections import KlaviyoConnections
+from loyalty.adapters.klaviyo.connections import KlaviyoClients
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, Webhook
 from loyalty.domain.errors import LoyaltyError
-from loyalty.services.connect_account import REVIEW_TOPICS, ConnectAccount
 from loyalty.services.first_sync import StartFirstSync
 from loyalty.services.open_program import OpenProgram
+from loyalty.services.review_webhook_registration import REVIEW_TOPICS, RegisterReviewWebhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from loyalty.domain.identity import ProgramSlug
 
 SLUG: Final = "demo"
+LONG_AGO: Final = datetime(2020, 1, 1, tzinfo=UTC)
+"""Since when the demo program counts as connected, so that sample deliveries of any date are of its time."""
 
 
 @dataclass(frozen=True)
@@ -51,28 +58,44 @@ def seed(emulator: Emulator, klaviyo: Klaviyo, outputs: Mapping[str, str], api_u
     vault = KmsVault(emulator.client("kms"), outputs["CredentialsKeyId"])
     dynamodb, table = emulator.client("dynamodb"), outputs["TableName"]
     programs = DynamoPrograms(dynamodb, table)
+    clients = KlaviyoClients(klaviyo.url, clock)
     slug = OpenProgram(programs, clock, randomness)(SLUG, "Demo store").slug
-    connect = ConnectAccount(programs, KlaviyoConnections(klaviyo.url, vault, clock), vault, clock, randomness)
+    _enter_app(emulator, klaviyo, outputs, api_url)
     try:
-        connect(slug, klaviyo.private_key, f"{api_url}/webhooks/klaviyo/{slug}")
+        account_id = clients.holding(slug, ConnectionMode.API_KEY, klaviyo.private_key).account_id()
+        DynamoOAuthRecords(dynamodb, table).claim_account(account_id, slug, None)
     except LoyaltyError as refused:
         if klaviyo.is_fake:
             raise StackError(f"The demo program could not be connected: {refused.message}") from refused
-        credential = vault.encrypt(slug, klaviyo.private_key)
-        alone = Connection(ConnectionMode.API_KEY, ConnectionStatus.CONNECTED, "unknown", credential, clock.now())
-        programs.save_connection(slug, alone)
+        account_id = "unknown"
+    credential = vault.encrypt(slug, klaviyo.private_key)
+    connection = Connection(ConnectionMode.API_KEY, ConnectionStatus.CONNECTED, account_id, credential, LONG_AGO)
+    webhook = _webhook(clients, klaviyo, vault, slug, f"{api_url}/webhooks/klaviyo/{slug}")
+    programs.save_connection(slug, replace(connection, webhooks=(webhook,), reviews_detected=True))
     StartFirstSync(programs, DynamoAudit(dynamodb, table, clock))(slug)
-    webhook = _webhook(programs, vault, slug)
     return DemoProgram(slug, webhook.id, vault.decrypt(slug, webhook.secrets[0]))
 
 
-def _webhook(programs: DynamoPrograms, vault: KmsVault, slug: ProgramSlug) -> Webhook:
-    program = programs.load(slug)
-    if program is None or program.connection is None:
-        raise StackError("The demo program is not there after it was made.")
-    if program.connection.webhooks:
-        return program.connection.webhooks[0]
+def _enter_app(emulator: Emulator, klaviyo: Klaviyo, outputs: Mapping[str, str], api_url: str) -> None:
+    """Register an OAuth app with the fake Klaviyo and enter it where the product looks for it."""
+    app = {"client_id": DEFAULT_CLIENT_ID, "client_secret": DEFAULT_CLIENT_SECRET}
+    if klaviyo.is_fake:
+        Inspection(klaviyo.url).post("/apps", **app, redirect_uris=[f"{api_url}/klaviyo/oauth/callback"])
+    emulator.client("secretsmanager").put_secret_value(
+        SecretId=outputs["KlaviyoAppSecretArn"], SecretString=json.dumps({**app, "public_url": api_url})
+    )
+
+
+def _webhook(clients: KlaviyoClients, klaviyo: Klaviyo, vault: KmsVault, slug: ProgramSlug, url: str) -> Webhook:
+    """Register the webhook for reviews, as an account with Advanced KDP may with a private key."""
+    api = clients.holding(slug, ConnectionMode.API_KEY, klaviyo.private_key)
+    try:
+        found = RegisterReviewWebhook(vault, SystemRandomness())(api, slug, url, ())
+    except LoyaltyError as refused:
+        if klaviyo.is_fake:
+            raise StackError(f"The demo program got no webhook: {refused.message}") from refused
+    else:
+        if found.webhooks:
+            return found.webhooks[0]
     secret = vault.encrypt(slug, secrets.token_urlsafe(32))
-    webhook = Webhook(f"local-{secrets.token_hex(8)}", REVIEW_TOPICS, (secret,))
-    programs.save_connection(slug, replace(program.connection, webhooks=(webhook,)))
-    return webhook
+    return Webhook(f"local-{secrets.token_hex(8)}", REVIEW_TOPICS, (secret,))

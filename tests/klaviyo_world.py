@@ -40,7 +40,7 @@ class World:
         self.candles = self._program("candles")
         self.soaps = self._program("soaps")
         self.programs = MemoryPrograms(self.candles, self.soaps)
-        klaviyo = self.account.connections(self.vault)
+        klaviyo = self.account.connections(self.programs, self.vault)
         self.deliver_events = DeliverEvents(self.programs, self.store, klaviyo, self.clock)
         self.deliver_profiles = DeliverProfiles(self.programs, self.store, klaviyo, self.queue, self.clock)
 

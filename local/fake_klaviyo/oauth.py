@@ -43,6 +43,8 @@ class Install:
     refreshed: float
     access_tokens: dict[str, float] = field(default_factory=dict)
     """Token to the elapsed second at which it expires."""
+    former: str | None = None
+    """The refresh token before the last rotation, while it still works because nobody has used the new tokens."""
 
 
 @dataclass
@@ -105,7 +107,11 @@ class OAuth:
             raise OAuthError("invalid_grant", "The refresh token is invalid, expired or revoked.")
         self._limiter.take(QuotaKey(install.account, install.client_id, "oauth_refresh"), _REFRESHES)
         install.refreshed = now
-        if self._switches.refresh_token_mode == "rotate":
+        used = form.get("refresh_token")
+        if used == install.refresh_token:
+            install.former = None
+        if self._switches.refresh_token_mode in ("rotate", "rotate_with_grace"):
+            install.former = used if self._switches.refresh_token_mode == "rotate_with_grace" else None
             install.refresh_token = new_token()
         returned = None if self._switches.refresh_token_mode == "omit" else install.refresh_token
         return self._tokens(install, returned)
@@ -135,7 +141,10 @@ class OAuth:
     def install_of(self, access_token: str) -> Install | None:
         """The grant of a live access token."""
         now = self._clock.elapsed()
-        return next((i for i in self.installs if i.access_tokens.get(access_token, -1.0) > now), None)
+        install = next((i for i in self.installs if i.access_tokens.get(access_token, -1.0) > now), None)
+        if install is not None and access_token == next(reversed(install.access_tokens)):
+            install.former = None
+        return install
 
     def seed_install(
         self, account: str, app: App, scopes: frozenset[str], access_token: str | None, refresh_token: str | None
@@ -149,7 +158,7 @@ class OAuth:
 
     def _by_refresh_token(self, app: App, token: str) -> Install | None:
         mine = (i for i in self.installs if i.client_id == app.client_id and i.refresh_token is not None)
-        return next((i for i in mine if i.refresh_token == token), None)
+        return next((i for i in mine if token in (i.refresh_token, i.former)), None)
 
     def _tokens(self, install: Install, refresh_token: str | None) -> JsonObject:
         token = new_token()
@@ -175,5 +184,5 @@ def new_token() -> str:
 
 
 def _end(install: Install) -> None:
-    install.refresh_token = None
+    install.refresh_token = install.former = None
     install.access_tokens.clear()

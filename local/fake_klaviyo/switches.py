@@ -44,6 +44,7 @@ class Switches(BaseModel):
     """The account that authorizes; the first one when not set."""
     granted_scopes: list[str] | None = None
     """Grant at most these scopes, whatever was asked for."""
-    refresh_token_mode: Literal["same", "rotate", "omit"] = "same"
-    """What a refresh returns: the same refresh token (observed), a new one that ends the old, or none."""
+    refresh_token_mode: Literal["same", "rotate", "rotate_with_grace", "omit"] = "same"
+    """What a refresh returns: the same refresh token (observed), a new one that ends the old at once or as soon as the
+    new tokens are used, or none."""
     access_token_seconds: float = Field(default=3_600.0, gt=0)

@@ -18,9 +18,20 @@ from local.fake_klaviyo.clock import ManualClock
 from local.fake_klaviyo.exchange import Request, Transport
 from local.fake_klaviyo.fake import FakeKlaviyo
 from local.fake_klaviyo.faults import Fault
-from local.fake_klaviyo.seed import DEFAULT_ACCOUNT, DEFAULT_PRIVATE_KEY, Seed
-from loyalty.adapters.klaviyo.connections import KlaviyoConnections
-from loyalty.ports import Vault
+from local.fake_klaviyo.lifecycle import plant_app
+from local.fake_klaviyo.seed import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_CLIENT_ID,
+    DEFAULT_CLIENT_SECRET,
+    DEFAULT_PRIVATE_KEY,
+    Seed,
+    SeedApp,
+)
+from loyalty.adapters.klaviyo.connections import KlaviyoClients, KlaviyoConnections, new_session
+from loyalty.adapters.klaviyo.oauth import KlaviyoOAuth
+from loyalty.ports import ProgramStore, Vault
+from loyalty.services.keep_tokens import TokenKeeper
+from tests.fakes.memory_oauth import MemoryApp, MemoryNotices
 
 START = datetime(2026, 8, 20, 14, 0, tzinfo=UTC)
 BASE_URL = "https://klaviyo.test"
@@ -42,6 +53,7 @@ class Wire(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         url = urlsplit(request.url or "")
         body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body
         assert isinstance(body, bytes)
         self.bodies.append((url.path, body))
         self.headers.append(request.headers)
@@ -95,10 +107,27 @@ class FakeAccount:
         self.wire = Wire(self.fake)
         self.clock = SharedClock(self.fake)
         self.key = DEFAULT_PRIVATE_KEY
+        self.app = MemoryApp(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET)
+        self.notices = MemoryNotices()
+        session = new_session(self.wire)
+        self.clients = KlaviyoClients(BASE_URL, self.clock, session=session)
+        self.oauth = KlaviyoOAuth(session, BASE_URL, self.app)
+        plant_app(
+            self.fake.services,
+            SeedApp(
+                client_id=self.app.client_id,
+                client_secret=self.app.client_secret,
+                redirect_uris=[f"{self.app.url}/klaviyo/oauth/callback"],
+            ),
+        )
 
-    def connections(self, vault: Vault) -> KlaviyoConnections:
-        """Our client, wired to this account."""
-        return KlaviyoConnections(BASE_URL, vault, self.clock, transport=self.wire)
+    def keeper(self, programs: ProgramStore, vault: Vault) -> TokenKeeper:
+        """The keeper of these programs' credentials."""
+        return TokenKeeper(programs, vault, self.oauth, self.notices, self.clock)
+
+    def connections(self, programs: ProgramStore, vault: Vault) -> KlaviyoConnections:
+        """Our clients for these programs, wired to this account."""
+        return KlaviyoConnections(self.clients, self.keeper(programs, vault))
 
     def goes_wrong(self, **fault: Any) -> None:
         """Arm a fault."""

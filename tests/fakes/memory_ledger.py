@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from loyalty.domain.errors import Conflict, Duplicate
 from loyalty.domain.identity import MemberId, ProgramSlug
@@ -84,6 +84,22 @@ class MemoryLedger:
     def owed_profiles(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
         owed = sorted((since, member_id) for (slug, member_id), since in self.owed_since.items() if slug == program)
         return [member_id for _, member_id in owed[:limit]]
+
+    def owed_events(
+        self, program: ProgramSlug, *, before: datetime, after: str = "", limit: int
+    ) -> tuple[list[tuple[MemberId, int]], str]:
+        owed = sorted(
+            (member_id, seq)
+            for (slug, member_id, seq), entry in self.written.items()
+            if slug == program and entry.delivery.state is DeliveryState.OWED and entry.recorded_at <= before
+        )
+        start = int(after or 0)
+        page = owed[start : start + limit]
+        return page, str(start + limit) if start + limit < len(owed) else ""
+
+    def owed_counts(self, program: ProgramSlug, *, most: int) -> tuple[int, int]:
+        events, _ = self.owed_events(program, before=datetime.max.replace(tzinfo=UTC), limit=most)
+        return len(events), len(self.owed_profiles(program, limit=most))
 
     def mark_event(self, entry: Entry, delivery: Delivery) -> bool:
         with self._lock:

@@ -1,6 +1,5 @@
 """The client, with the fake Klaviyo at the other end of a wire without sockets."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from requests.adapters import BaseAdapter
 from typing_extensions import override
 
 from local.fake_klaviyo.seed import Seed, SeedAccount, SeedKey
-from loyalty.adapters.klaviyo.connections import KlaviyoConnections
+from loyalty.adapters.klaviyo.connections import KlaviyoClients, new_session
 from loyalty.domain.connection import ConnectionMode
 from loyalty.domain.errors import Misconfigured
 from loyalty.domain.klaviyo_errors import (
@@ -22,9 +21,10 @@ from loyalty.domain.klaviyo_errors import (
 )
 from loyalty.domain.telling import MetricEvent, ProfileState
 from loyalty.ports import KlaviyoApi
-from tests.builders import a_connection, a_program
+from tests.builders import a_program
 from tests.fakes.clocks import FixedClock
 from tests.fakes.klaviyo_wire import BASE_URL, FakeAccount
+from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_vault import MemoryVault
 
 EMAIL = "sarah.mason@klaviyo-demo.com"
@@ -37,10 +37,7 @@ def an_event(number: int = 1, email: str = EMAIL) -> MetricEvent:
 
 
 def opened(account: FakeAccount, key: str = "", mode: ConnectionMode = ConnectionMode.API_KEY) -> KlaviyoApi:
-    vault, program = MemoryVault(), a_program()
-    credential = vault.encrypt(program.slug, key or account.key)
-    connection = a_connection(credential=credential, mode=mode)
-    return account.connections(vault).open(replace(program, connection=connection))
+    return account.clients.holding(a_program().slug, mode, key or account.key)
 
 
 @pytest.fixture
@@ -220,17 +217,16 @@ class Elsewhere(BaseAdapter):
 
 def test_a_redirect_is_not_followed() -> None:
     """The credential goes to Klaviyo and nowhere else."""
-    vault, program, elsewhere = MemoryVault(), a_program(), Elsewhere()
-    sealed = vault.encrypt(program.slug, "pk_x")
-    klaviyo = KlaviyoConnections(BASE_URL, vault, FixedClock(), transport=elsewhere)
+    elsewhere = Elsewhere()
+    clients = KlaviyoClients(BASE_URL, FixedClock(), session=new_session(elsewhere))
     with pytest.raises(KlaviyoIncompatible):
-        klaviyo.open(replace(program, connection=a_connection(credential=sealed))).send_event(an_event())
+        clients.holding(a_program().slug, ConnectionMode.API_KEY, "pk_x").send_event(an_event())
     assert elsewhere.asked == [f"{BASE_URL}/api/events"]
 
 
 def test_a_program_without_a_connection_cannot_be_opened(account: FakeAccount) -> None:
     with pytest.raises(Misconfigured, match="no connection"):
-        account.connections(MemoryVault()).open(a_program(connection=None))
+        account.connections(MemoryPrograms(), MemoryVault()).open(a_program(connection=None))
 
 
 def test_no_error_shows_the_credential(account: FakeAccount) -> None:

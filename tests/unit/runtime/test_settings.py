@@ -7,9 +7,13 @@ import pytest
 from loyalty.domain.errors import Misconfigured
 from loyalty.runtime.settings import (
     BalanceAdjustSettings,
+    KlaviyoConnectionSettings,
     KlaviyoEventsSettings,
     KlaviyoProfilesSettings,
+    KlaviyoUpkeepSettings,
+    OauthCallbackSettings,
     OutboxRelaySettings,
+    ProgramApiSettings,
     ReviewAwardSettings,
     ReviewWebhookSettings,
     Settings,
@@ -23,15 +27,22 @@ ENVIRONMENT = {
     "EVENTS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/events",
     "PROFILES_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/profiles.fifo",
     "KLAVIYO_BASE_URL": "https://a.klaviyo.com",
+    "KLAVIYO_APP_SECRET": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:KlaviyoApp",
+    "NOTIFICATION_TOPIC": "arn:aws:sns:eu-central-1:000000000000:notifications",
+    "OPERATOR_KEY_SECRET": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:OperatorKey",
     "CREDENTIALS_KEY_ID": "arn:aws:kms:eu-central-1:000000000000:key/1",
 }
 MODELS: dict[str, type[Settings]] = {
     "balance_adjust": BalanceAdjustSettings,
+    "program_api": ProgramApiSettings,
     "review_webhook": ReviewWebhookSettings,
     "review_award": ReviewAwardSettings,
     "outbox_relay": OutboxRelaySettings,
     "klaviyo_events": KlaviyoEventsSettings,
     "klaviyo_profiles": KlaviyoProfilesSettings,
+    "klaviyo_connection": KlaviyoConnectionSettings,
+    "oauth_callback": OauthCallbackSettings,
+    "klaviyo_upkeep": KlaviyoUpkeepSettings,
 }
 each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS.keys())
 

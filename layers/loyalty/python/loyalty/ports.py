@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from loyalty.domain.api_keys import ApiKey
-from loyalty.domain.connection import Connection
+from loyalty.domain.connection import Connection, ConnectionMode
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.amounts import Amounts
 from loyalty.domain.ledger.commands import CommandKey
@@ -150,6 +150,26 @@ class LedgerStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class DueMember:
+    """A member that needs attention since ``due_at`` (aware UTC); ``position`` is its place in the shard."""
+
+    program: ProgramSlug
+    member_id: MemberId
+    due_at: datetime
+    position: str
+
+
+class DueIndex(Protocol):
+    """Members by the time of their next due act, in shards."""
+
+    def due(self, shard: int, until: datetime, *, after: str, limit: int) -> list[DueMember]:
+        """Members of a shard due at or before ``until``, soonest first, from behind position ``after`` on."""
+
+    def correct(self, program: Program, member_id: MemberId) -> int:
+        """Move a member to when it is due under the program's present terms, if that is elsewhere; 0, as no act."""
+
+
+@dataclass(frozen=True, slots=True)
 class MemberReport:
     """What checking one member found; ``amounts`` is what its journal proves."""
 
@@ -193,8 +213,15 @@ class ProgramStore(Protocol):
             Conflict: the slug is taken.
         """
 
-    def save_connection(self, slug: ProgramSlug, connection: Connection) -> None:
-        """Replace a program's connection."""
+    def save_connection(self, slug: ProgramSlug, connection: Connection) -> Connection:
+        """Replace the version of a connection that was read; the first has version 0. Answers it as stored.
+
+        Raises:
+            Conflict: somebody else changed the connection meanwhile.
+        """
+
+    def connections_due(self, now: datetime, *, limit: int) -> list[ProgramSlug]:
+        """Programs whose connection is to be looked after by now, those waiting longest first."""
 
 
 class KeyStore(Protocol):
@@ -304,6 +331,17 @@ class Outbox(Protocol):
     def owed_profiles(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
         """Members whose newest state Klaviyo lacks, those owed longest first."""
 
+    def owed_events(
+        self, program: ProgramSlug, *, before: datetime, after: str = "", limit: int
+    ) -> tuple[list[tuple[MemberId, int]], str]:
+        """Entries whose event has been owed since before a time, in pages: keys, and what the next page is after.
+
+        Those of one member come in the order of the journal; the last page is after "".
+        """
+
+    def owed_counts(self, program: ProgramSlug, *, most: int) -> tuple[int, int]:
+        """How many events and profiles are owed; counting ends at ``most`` of each."""
+
     def mark_event(self, entry: Entry, delivery: Delivery) -> bool:
         """Note what became of an owed event. False when it was not owed any more."""
 
@@ -312,6 +350,16 @@ class Outbox(Protocol):
 
     def refuse_profile(self, program: ProgramSlug, member_id: MemberId, version: int, why: str) -> bool:
         """Note that Klaviyo will not take the state of ``version``; the next change is owed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredWebhook:
+    """A webhook as Klaviyo lists it: of its URL only scheme and host are shown, of its secret nothing."""
+
+    id: str
+    name: str
+    masked_url: str
+    enabled: bool
 
 
 class KlaviyoApi(Protocol):
@@ -336,6 +384,19 @@ class KlaviyoApi(Protocol):
         Raises:
             KlaviyoRefused: the URL, secret or topics are not acceptable.
         """
+
+    def webhooks(self) -> list[RegisteredWebhook]:
+        """Every webhook of the account, other apps' too."""
+
+    def enable_webhook(self, webhook_id: str, *, url: str) -> None:
+        """Switch a webhook on and let it deliver to ``url``.
+
+        Raises:
+            KlaviyoIncompatible: there is no such webhook.
+        """
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Delete a webhook; one that is gone already is fine."""
 
     def send_events(self, events: Sequence[MetricEvent]) -> int:
         """Send as many of the events, from the first on, as one bulk request may hold; how many that was.
@@ -369,4 +430,8 @@ class Klaviyo(Protocol):
 
         Raises:
             Misconfigured: there is no connection, or its credential cannot be decrypted.
+            KlaviyoAccessLost, KlaviyoUnavailable: as ``Credentials`` says.
         """
+
+    def holding(self, program: ProgramSlug, mode: ConnectionMode, secret: str) -> KlaviyoApi:
+        """A client that speaks with this very secret, before or after it is the program's connection."""

@@ -8,6 +8,7 @@
     │   ├── Forbidden           403
     │   ├── NotFound            404
     │   ├── Invalid             400 / 422
+    │   ├── StateForbids        409, what is stored stands against it
     │   ├── TooLarge            413
     │   ├── Outdated            412, it was changed by somebody else since the caller read it
     │   ├── VersionMissing      428, the caller did not say which version it read

@@ -3,10 +3,12 @@
 ::
 
     Rejected
-    └── KlaviyoRefused          400, 409, 413, 422: this content will never be taken
+    ├── KlaviyoRefused          400, 409, 413, 422: this content will never be taken
+    └── GrantRefused            OAuth: this code or refresh token is not, or no longer, worth anything
     Transient
     └── KlaviyoUnavailable      429, 5xx, time-outs, broken connections: later it may
     Misconfigured
+    ├── KlaviyoAccessLost       access is known to be lost or given up; nothing may be sent until it is back
     ├── KlaviyoUnauthorized     401: the credential is not accepted
     ├── KlaviyoForbidden        403: a scope or a feature is missing
     └── KlaviyoIncompatible     any other status: Klaviyo does not know the call in this form
@@ -54,10 +56,22 @@ class KlaviyoRefused(Rejected):
         return KlaviyoRefused(self.message, pointers=self.pointers, considered=considered, items=items, **self.facts)
 
 
+class GrantRefused(Rejected):
+    """The token endpoint does not take a code or refresh token (``invalid_grant`` and its kind)."""
+
+    code = "grant_refused"
+
+
 class KlaviyoUnavailable(Transient):
     """Klaviyo cannot take it now, or did not say whether it did."""
 
     code = "klaviyo_unavailable"
+
+
+class KlaviyoAccessLost(Misconfigured):
+    """The merchant has to reconnect. What Klaviyo is owed stays owed; calling again is pointless (R16, R17)."""
+
+    code = "klaviyo_access_lost"
 
 
 class KlaviyoUnauthorized(Misconfigured):

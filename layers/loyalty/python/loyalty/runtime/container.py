@@ -15,11 +15,11 @@ from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
-from loyalty.adapters.klaviyo.connections import KlaviyoConnections
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.sqs_visibility import SqsVisibility
 from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.runtime.klaviyo_access import KlaviyoAccess
 from loyalty.runtime.lanes import EventsLane, ProfilesLane, Return
 from loyalty.runtime.settings import (
     KlaviyoEventsSettings,
@@ -84,7 +84,7 @@ def events_lane(settings: KlaviyoEventsSettings) -> EventsLane:
         deliver=DeliverEvents(
             programs=DynamoPrograms(client, settings.table_name),
             outbox=DynamoOutbox(client, settings.table_name),
-            klaviyo=KlaviyoConnections(settings.klaviyo_base_url, _vault(settings), clock),
+            klaviyo=KlaviyoAccess.of(settings).klaviyo,
             clock=clock,
         ),
         give_back=Return(SqsVisibility(_sqs(settings), settings.events_queue_url), SystemRandomness()),
@@ -99,7 +99,7 @@ def profiles_lane(settings: KlaviyoProfilesSettings) -> ProfilesLane:
         deliver=DeliverProfiles(
             programs=DynamoPrograms(client, settings.table_name),
             outbox=DynamoOutbox(client, settings.table_name),
-            klaviyo=KlaviyoConnections(settings.klaviyo_base_url, _vault(settings), clock),
+            klaviyo=KlaviyoAccess.of(settings).klaviyo,
             queue=SqsQueue(queue, settings.profiles_queue_url, clock, SystemRandomness()),
             clock=clock,
         ),

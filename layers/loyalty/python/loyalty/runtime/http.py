@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -24,6 +24,7 @@ from loyalty.domain.errors import (
     NotFound,
     Outdated,
     Rejected,
+    StateForbids,
     TooLarge,
     TooManyRequests,
     Transient,
@@ -38,6 +39,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (Invalid, HTTPStatus.BAD_REQUEST),
+    (StateForbids, HTTPStatus.CONFLICT),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (Outdated, HTTPStatus.PRECONDITION_FAILED),
     (VersionMissing, HTTPStatus.PRECONDITION_REQUIRED),
@@ -71,8 +73,8 @@ class Request:
     body: bytes
 
 
-def api() -> APIGatewayRestResolver:
-    """A resolver that answers every exception with a problem.
+def api(trouble: Callable[[Exception], Response[str]] | None = None) -> APIGatewayRestResolver:
+    """A resolver that answers every exception with a problem, or as ``trouble`` says where people are answered.
 
     A custom domain that maps the stage at ``v1`` leaves that prefix in the path; it is taken off.
     """
@@ -82,7 +84,7 @@ def api() -> APIGatewayRestResolver:
         status, headers, body = problem(error, resolver.context.get("correlation_id", ""))
         return Response(int(status), _PROBLEM, body, headers)
 
-    resolver.exception_handler([Exception, NotFoundError])(respond)
+    resolver.exception_handler([Exception, NotFoundError])(trouble or respond)
     return resolver
 
 
@@ -109,6 +111,11 @@ def request(resolver: APIGatewayRestResolver) -> Request:
     return Request(resolver.context["correlation_id"], _headers(event.raw_event), _body(event.raw_event))
 
 
+def query(resolver: APIGatewayRestResolver) -> Mapping[str, str]:
+    """The request's query; of a parameter that is repeated, the last one."""
+    return dict(resolver.current_event.raw_event.get("queryStringParameters") or {})
+
+
 def accepted(facts: Mapping[str, Any]) -> Response[str]:
     """202: what was sent is stored and will be worked on."""
     return Response(int(HTTPStatus.ACCEPTED), "application/json", json.dumps(dict(facts)))
@@ -118,6 +125,17 @@ def answered(body: str, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> R
     """A JSON document that is no problem; ``headers`` go by their names with underscores."""
     named = {name.replace("_", "-").title(): value for name, value in headers.items()}
     return Response(int(status), "application/json", body, named)
+
+
+def base_url(resolver: APIGatewayRestResolver) -> str:
+    """The API's root as the caller reached it, with or without a custom domain: what is before the route's path."""
+    event = resolver.current_event.raw_event
+    headers, context = _headers(event), event.get("requestContext") or {}
+    scheme = headers.get("x-forwarded-proto", "https")
+    host = headers.get("host") or context.get("domainName") or ""
+    path, full = str(event.get("path") or ""), str(context.get("path") or "")
+    root = full.removesuffix(path) if full.endswith(path) else _PREFIX
+    return f"{scheme}://{host}{root or _PREFIX}"
 
 
 def until(resolver: APIGatewayRestResolver) -> datetime:

@@ -55,6 +55,13 @@ class WithKlaviyo(WithCredentials):
     klaviyo_base_url: Url = Field(validation_alias="KLAVIYO_BASE_URL")
 
 
+class WithKlaviyoApp(WithTable, WithKlaviyo):
+    """Access to Klaviyo by OAuth: our app there, and where a lost access is told."""
+
+    klaviyo_app_secret: Text = Field(validation_alias="KLAVIYO_APP_SECRET")
+    notification_topic: Text = Field(validation_alias="NOTIFICATION_TOPIC")
+
+
 class WithReviewsQueue(Settings):
     """Access to the queue of reviews to decide on."""
 
@@ -73,6 +80,12 @@ class WithProfilesQueue(Settings):
     profiles_queue_url: Url = Field(validation_alias="PROFILES_QUEUE_URL")
 
 
+class WithOperatorKey(Settings):
+    """Access to the operator's key."""
+
+    operator_key_secret: Text = Field(validation_alias="OPERATOR_KEY_SECRET")
+
+
 class BalanceAdjustSettings(WithTable):
     """Settings of ``balance_adjust``."""
 
@@ -81,6 +94,10 @@ class WithSweepsQueue(Settings):
     """Access to the queue of shards to sweep."""
 
     sweeps_queue_url: Url = Field(validation_alias="SWEEPS_QUEUE_URL")
+
+
+class ProgramApiSettings(WithTable, WithOperatorKey):
+    """Settings of ``program_api``."""
 
 
 class ReviewWebhookSettings(WithTable, WithCredentials, WithReviewsQueue):
@@ -95,9 +112,29 @@ class OutboxRelaySettings(WithEventsQueue, WithProfilesQueue):
     """Settings of ``outbox_relay``."""
 
 
-class KlaviyoEventsSettings(WithTable, WithKlaviyo, WithEventsQueue):
+class KlaviyoEventsSettings(WithKlaviyoApp, WithEventsQueue):
     """Settings of ``klaviyo_events``."""
 
 
-class KlaviyoProfilesSettings(WithTable, WithKlaviyo, WithProfilesQueue):
+class KlaviyoProfilesSettings(WithKlaviyoApp, WithProfilesQueue):
     """Settings of ``klaviyo_profiles``."""
+
+
+class ExpiryWarningsSettings(WithSweepsQueue):
+    """Settings of ``expiry_warnings``."""
+
+
+class DueSweepSettings(WithTable, WithSweepsQueue):
+    """Settings of ``due_sweep``."""
+
+
+class OauthCallbackSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithOperatorKey):
+    """Settings of ``oauth_callback``."""
+
+
+class KlaviyoConnectionSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithOperatorKey):
+    """Settings of ``klaviyo_connection``."""
+
+
+class KlaviyoUpkeepSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue):
+    """Settings of ``klaviyo_upkeep``."""

@@ -1,25 +1,27 @@
-"""Connect a program to a Klaviyo account with a private API key (R11).
+"""Connect a program to a Klaviyo account: what OAuth and private keys have in common, and connecting by key (R11).
 
-The key is proved by asking Klaviyo whose it is before anything is stored. Then the account's webhook topics say
-whether Klaviyo Reviews is in use (R114, R118), and if so, one webhook is registered for its submissions (R102).
-System webhooks are for OAuth apps and accounts with Advanced KDP; with other keys the program is connected all the
-same, without them.
+The credential is proved by asking Klaviyo whose it is before anything is stored. A program has one account and an
+account one program (R10). The connection is stored whole, as the last step, and only over the one that was read; when
+something fails before that, what was begun is taken back and the earlier state stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, Webhook
-from loyalty.domain.errors import NotFound, Rejected
+from loyalty.connection_ports import OAuthRecords
+from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, Webhook, succeeding
+from loyalty.domain.errors import Conflict, LoyaltyError, NotFound, Rejected, StateForbids
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
 from loyalty.domain.program import Program
-from loyalty.ports import Clock, Klaviyo, KlaviyoApi, ProgramStore, Randomness, Vault
+from loyalty.ports import Clock, Klaviyo, KlaviyoApi, ProgramStore, Vault
+from loyalty.services.review_webhook_registration import RegisterReviewWebhook, Registration
 
-REVIEW_TOPICS = ("event:klaviyo.submitted_review", "event:klaviyo.submitted_rating")
-"""The topics of submissions. There is none for a review being published or rejected."""
+TRIES = 5
+"""How often storing is tried when the connection changes meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,7 @@ class Connected:
     """What a connect led to."""
 
     program: ProgramSlug
-    account_id: str
-    reviews_detected: bool
-    receives_reviews: bool
+    connection: Connection
 
     @property
     def message(self) -> str:
@@ -44,91 +44,155 @@ class Connected:
     @property
     def ids(self) -> Mapping[str, str | int]:
         """Where it happened."""
-        return {"program": self.program, "account_id": self.account_id}
+        return {"program": self.program, "account_id": self.connection.account_id}
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectAccount:
-    """Connects programs by private key."""
+class EstablishConnection:
+    """Turns a proved credential into a program's connection."""
 
     programs: ProgramStore
+    records: OAuthRecords
     klaviyo: Klaviyo
-    vault: Vault
+    register: RegisterReviewWebhook
     clock: Clock
-    randomness: Randomness
 
-    def __call__(self, slug: ProgramSlug, api_key: str, webhook_url: str) -> Connected:
-        """Connect a program, or connect it again: with a new key, or after Reviews was switched on (R117).
-
-        ``webhook_url`` is where Klaviyo delivers to this program. What was connected before stays as it is unless
-        the new key proves to be good and of the same account; a webhook that is registered already is kept (R7), and
-        so is the progress of the first sync.
+    def __call__(self, slug: ProgramSlug, attempt: Connection, secret: str, webhook_url: str) -> Connected:
+        """Connect a program, or connect it again: with a new grant, or after Reviews was switched on (R117).
 
         Raises:
             NotFound: there is no such program.
-            Rejected: ``key_not_accepted``, ``key_lacks_scope``, or ``another_account_connected`` (R10).
+            StateForbids: ``another_account_connected``, ``account_of_another_program``, ``connected_by_oauth``.
+            Rejected: ``key_not_accepted``, ``key_lacks_scope``.
             Transient: Klaviyo or storage is out of reach; trying again is safe.
         """
+        program = self._program(slug)
+        api = self.klaviyo.holding(slug, attempt.mode, secret)
+        attempt = replace(attempt, account_id=_account_of(api), upkeep_at=self.clock.now())
+        _refuse_unfitting(program, attempt)
+        claimed = self._claim(attempt.account_id, slug)
+        registration = Registration(detected=False, allowed=False, webhooks=())
+        try:
+            if attempt.mode is ConnectionMode.OAUTH:
+                registration = self.register(api, slug, webhook_url, _webhooks_of(program, attempt))
+            return Connected(slug, self._store(program, attempt, registration))
+        except Exception:
+            self._take_back(api, attempt.account_id if claimed else "", slug, registration.created)
+            raise
+
+    def _store(self, program: Program, attempt: Connection, found: Registration) -> Connection:
+        for _ in range(TRIES):
+            before = program.connection
+            connection = succeeding(before, attempt)
+            if attempt.mode is ConnectionMode.OAUTH:
+                connection = replace(
+                    connection,
+                    reviews_detected=found.detected,
+                    webhooks=found.webhooks,
+                    webhooks_allowed=found.allowed,
+                    webhook_problem=found.problem,
+                    detected_at=self.clock.now(),
+                )
+            elif before is not None and before.is_owed:
+                connection = replace(connection, webhooks=before.webhooks, reviews_detected=before.reviews_detected)
+            try:
+                return self.programs.save_connection(program.slug, connection)
+            except Conflict:
+                program = self._program(program.slug)
+                _refuse_unfitting(program, attempt)
+        raise Conflict("The connection keeps changing.", code="connection_changed")
+
+    def _claim(self, account_id: str, slug: ProgramSlug) -> bool:
+        """Claim the account; False when the program holds it already."""
+        holder = self.records.account_holder(account_id)
+        if holder == slug:
+            return False
+        if holder is not None:
+            theirs = self.programs.load(holder)
+            connection = theirs.connection if theirs else None
+            if connection and connection.is_owed and connection.account_id == account_id:
+                raise _taken()
+        try:
+            self.records.claim_account(account_id, slug, holder)
+        except Conflict as faster:
+            raise _taken() from faster
+        return True
+
+    def _take_back(self, api: KlaviyoApi, account_id: str, slug: ProgramSlug, webhook_id: str) -> None:
+        with suppress(LoyaltyError):
+            if webhook_id:
+                api.delete_webhook(webhook_id)
+        with suppress(LoyaltyError):
+            if account_id:
+                self.records.release_account(account_id, slug)
+
+    def _program(self, slug: ProgramSlug) -> Program:
         program = self.programs.load(slug)
         if program is None:
             raise NotFound("There is no such program.", code="unknown_program", program=slug)
+        return program
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectByKey:
+    """Connects programs by private key: profiles and events work, what needs OAuth does not (R11, R14, R15)."""
+
+    establish: EstablishConnection
+    vault: Vault
+    clock: Clock
+
+    def __call__(self, slug: ProgramSlug, api_key: str) -> Connected:
+        """Connect a program by private key.
+
+        Raises:
+            As ``EstablishConnection``.
+        """
+        api_key = api_key.strip()
         attempt = Connection(
             mode=ConnectionMode.API_KEY,
             status=ConnectionStatus.CONNECTED,
             account_id="",
-            credential=self.vault.encrypt(slug, api_key.strip()),
+            credential=self.vault.encrypt(slug, api_key),
             connected_at=self.clock.now(),
+            webhooks_allowed=False,
         )
-        api = self.klaviyo.open(replace(program, connection=attempt))
-        attempt = _continued(program.connection, replace(attempt, account_id=_account_of(api)))
-        topics = _review_topics(api)
-        webhooks = attempt.webhooks
-        if topics and not webhooks:
-            webhooks = self._register(program, api, webhook_url, topics)
-        connection = replace(attempt, reviews_detected=bool(topics), webhooks=webhooks)
-        self.programs.save_connection(slug, connection)
-        return Connected(slug, connection.account_id, connection.reviews_detected, bool(webhooks))
-
-    def _register(self, program: Program, api: KlaviyoApi, url: str, topics: tuple[str, ...]) -> tuple[Webhook, ...]:
-        secret = self.randomness.salt() + self.randomness.salt()
-        sealed = self.vault.encrypt(program.slug, secret)
-        try:
-            webhook_id = api.create_webhook(name=f"Tallyhook {program.slug}", url=url, secret=secret, topics=topics)
-        except KlaviyoForbidden:
-            return ()
-        return (Webhook(webhook_id, topics, (sealed,)),)
+        return self.establish(slug, attempt, api_key, "")
 
 
-def _continued(before: Connection | None, attempt: Connection) -> Connection:
-    """Take over what an earlier connection to the same account has achieved."""
-    if before is None:
-        return attempt
-    if before.account_id != attempt.account_id:
-        if before.is_owed:
-            raise Rejected(
-                "The program is connected to another Klaviyo account; disconnect that one first.",
-                code="another_account_connected",
-                connected_account=before.account_id,
-            )
-        return attempt
-    if before.status is ConnectionStatus.DISCONNECTED:
-        return attempt
-    connected_at = before.connected_at
-    return replace(attempt, connected_at=connected_at, first_sync=before.first_sync, webhooks=before.webhooks)
+def _refuse_unfitting(program: Program, attempt: Connection) -> None:
+    before = program.connection
+    if before is None or not before.is_owed:
+        return
+    if before.account_id and before.account_id != attempt.account_id:
+        raise StateForbids(
+            "The program is connected to another Klaviyo account; disconnect that one first.",
+            code="another_account_connected",
+            connected_account=before.account_id,
+        )
+    if before.mode is ConnectionMode.OAUTH and attempt.mode is ConnectionMode.API_KEY:
+        raise StateForbids(
+            "The program is connected by OAuth, and Klaviyo wants everything to go through it.",
+            code="connected_by_oauth",
+        )
+
+
+def _webhooks_of(program: Program, attempt: Connection) -> tuple[Webhook, ...]:
+    """Webhooks that may still be registered with this account, left over from a disconnect ones included."""
+    before = program.connection
+    return before.webhooks if before is not None and before.account_id == attempt.account_id else ()
+
+
+def _taken() -> StateForbids:
+    return StateForbids(
+        "This Klaviyo account is connected to another program; disconnect it there first.",
+        code="account_of_another_program",
+    )
 
 
 def _account_of(api: KlaviyoApi) -> str:
     try:
         return api.account_id()
     except KlaviyoUnauthorized as error:
-        raise Rejected("Klaviyo does not accept this API key.", code="key_not_accepted") from error
+        raise Rejected("Klaviyo does not accept this credential.", code="key_not_accepted") from error
     except KlaviyoForbidden as error:
-        raise Rejected("This API key lacks the scope accounts:read.", code="key_lacks_scope") from error
-
-
-def _review_topics(api: KlaviyoApi) -> tuple[str, ...]:
-    try:
-        offered = api.webhook_topics()
-    except KlaviyoForbidden:
-        return ()
-    return tuple(topic for topic in REVIEW_TOPICS if topic in offered)
+        raise Rejected("The scope accounts:read is missing.", code="key_lacks_scope") from error

@@ -20,6 +20,7 @@ from datetime import datetime
 from loyalty.contracts.deliveries import OwedEvent
 from loyalty.domain.errors import Invalid, Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.klaviyo_errors import KlaviyoAccessLost
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.program import Program
@@ -103,10 +104,12 @@ class DeliverEvents:
             for entry in owed.values():
                 self._mark(work, entry, DeliveryState.SKIPPED, "not_connected")
         elif program and program.connection and program.connection.is_sending:
-            self._send(work, program, [owed[key] for key in sorted(owed)], until)
+            try:
+                self._send(work, program, [owed[key] for key in sorted(owed)], until)
+            except KlaviyoAccessLost:
+                _pause(work)
         else:
-            work.paused = len(owed)
-            work.later.clear()
+            _pause(work)
 
     def _send(self, work: ProgramEvents, program: Program, owed: Sequence[Entry], until: datetime) -> None:
         addresses = self._addresses(program.slug, {entry.member_id for entry in owed})
@@ -153,6 +156,12 @@ class DeliverEvents:
             if not wanted:
                 break
         return {each: _address(found, each) for each in member_ids}
+
+
+def _pause(work: ProgramEvents) -> None:
+    """Take the messages of what is left off the queue; the entries stay owed."""
+    work.paused = len(work.later)
+    work.later.clear()
 
 
 def _address(members: Mapping[MemberId, Member], member_id: MemberId) -> str:

@@ -17,7 +17,7 @@ from datetime import datetime
 
 from loyalty.domain.errors import Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
-from loyalty.domain.klaviyo_errors import KlaviyoRefused
+from loyalty.domain.klaviyo_errors import KlaviyoAccessLost, KlaviyoRefused
 from loyalty.domain.ledger.member import Member
 from loyalty.domain.program import Program
 from loyalty.domain.telling import profile_of
@@ -81,6 +81,8 @@ class DeliverProfiles:
         report = ProfilesDelivered(slug)
         try:
             self._deliver(report, until)
+        except KlaviyoAccessLost:
+            report.tally["paused"] += 1
         except Exception as trouble:  # noqa: BLE001 - told in the report, beside what was done before
             report.trouble = trouble
         return report

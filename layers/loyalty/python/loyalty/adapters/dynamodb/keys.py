@@ -67,6 +67,16 @@ def unfinished(slug: ProgramSlug, digest: str) -> Key:
     return Key(f"UNFINISHED#{slug}#{digest}", "UNFINISHED")
 
 
+def account_claim(account_id: str) -> Key:
+    """The program that a Klaviyo account belongs to (R10)."""
+    return Key(f"ACCOUNT#{account_id}", "ACCOUNT")
+
+
+def oauth(digest: str) -> Key:
+    """An OAuth attempt or start ticket, by the digest of its secret."""
+    return Key(f"OAUTH#{digest}", "OAUTH")
+
+
 def member_pk(slug: ProgramSlug, member_id: MemberId) -> str:
     """Partition of a member and its journal."""
     return f"MEMBER#{slug}#{member_id}"
@@ -134,12 +144,31 @@ def profile_feed_sk(member_id: MemberId, owed_since: datetime) -> str:
 
 def due_pk(member_id: MemberId) -> str:
     """Due partition of a member."""
-    return f"DUE#{shard(member_id, DUE_SHARDS)}"
+    return due_shard_pk(shard(member_id, DUE_SHARDS))
+
+
+def due_shard_pk(number: int) -> str:
+    """One shard of the due index."""
+    return f"DUE#{number}"
+
+
+def due_until(moment: datetime) -> str:
+    """The end of the due sort keys at or before a time."""
+    return f"{utc_text(moment)}#~"
 
 
 def due_sk(slug: ProgramSlug, member_id: MemberId, due_at: datetime) -> str:
     """Due sort key: by time, then member."""
     return f"{utc_text(due_at)}#{slug}#{member_id}"
+
+
+UPKEEP_PK = "UPKEEP#0"
+"""Due partition of connections to look after: programs are few, and each is there once."""
+
+
+def upkeep_sk(slug: ProgramSlug, upkeep_at: datetime) -> str:
+    """Due sort key of a connection: by time, then program."""
+    return f"{utc_text(upkeep_at)}#{slug}"
 
 
 def shard(member_id: MemberId, shards: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +16,7 @@ from loyalty.domain.errors import Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 from loyalty.domain.ledger.member import Member
+from loyalty.domain.moments import utc_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,6 +60,51 @@ class DynamoOutbox:
                 )
             owed += [(item["feed_sk"], MemberId(item["member_id"])) for item in map(plain, page["Items"])]
         return [member_id for _, member_id in sorted(owed)[:limit]]
+
+    def owed_events(
+        self, program: ProgramSlug, *, before: datetime, after: str = "", limit: int
+    ) -> tuple[list[tuple[MemberId, int]], str]:
+        """Entries whose event has been owed since before a time, in pages: keys, and what the next page is after.
+
+        Shard by shard, and in a shard by time, so the entries of a member come in the order of its journal.
+        """
+        number, _, place = after.partition("|")
+        shard = int(number or 0)
+        pk = keys.owed_pk(program, "event", shard)
+        values = {":pk": pk, ":from": place or "0", ":to": utc_text(before)}
+        with storage_errors():
+            page = self._client.query(
+                TableName=self._table,
+                IndexName=keys.FEED_INDEX,
+                KeyConditionExpression="feed_pk = :pk AND feed_sk BETWEEN :from AND :to",
+                ExpressionAttributeValues=wire(values),
+                Limit=limit,
+            )
+        items = [plain(item) for item in page["Items"]]
+        found = [(MemberId(item["member_id"]), item["seq"]) for item in items if item["feed_sk"] != place]
+        if page.get("LastEvaluatedKey"):
+            return found, f"{shard}|{items[-1]['feed_sk']}"
+        return found, f"{shard + 1}|" if shard + 1 < keys.OWED_SHARDS else ""
+
+    def owed_counts(self, program: ProgramSlug, *, most: int) -> tuple[int, int]:
+        """How many events and profiles are owed; counting ends at ``most`` of each."""
+        return self._owed_count(program, "event", most), self._owed_count(program, "profile", most)
+
+    def _owed_count(self, program: ProgramSlug, what: str, most: int) -> int:
+        total = 0
+        for shard in range(keys.OWED_SHARDS):
+            if total < most:
+                with storage_errors():
+                    page = self._client.query(
+                        TableName=self._table,
+                        IndexName=keys.FEED_INDEX,
+                        KeyConditionExpression="feed_pk = :pk",
+                        ExpressionAttributeValues=wire({":pk": keys.owed_pk(program, what, shard)}),
+                        Select="COUNT",
+                        Limit=most - total,
+                    )
+                total += page["Count"]
+        return total
 
     def mark_event(self, entry: Entry, delivery: Delivery) -> bool:
         """Note what became of an owed event, and move the entry to its day. False when it was not owed any more."""

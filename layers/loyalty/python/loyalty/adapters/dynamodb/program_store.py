@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import date
+from dataclasses import asdict, replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
+from loyalty.adapters.dynamodb.connection_item import connection_item, connection_of
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
-from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, FirstSync, Webhook
+from loyalty.domain.connection import Connection
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
@@ -63,12 +64,40 @@ class DynamoPrograms:
                 raise Conflict("There is a program with this slug already.", code="program_exists") from error
             raise
 
-    def save_connection(self, slug: ProgramSlug, connection: Connection) -> None:
-        """Replace a program's connection."""
-        self._put(connection_item(slug, connection))
+    def save_connection(self, slug: ProgramSlug, connection: Connection) -> Connection:
+        """Replace the version of a connection that was read; the first has version 0. Answers it as stored.
 
-    def _put(self, item: Item, condition: str = "") -> None:
+        Raises:
+            Conflict: somebody else changed the connection meanwhile.
+        """
+        stored = replace(connection, version=connection.version + 1)
+        condition, values = "attribute_not_exists(pk)", None
+        if connection.version:
+            condition, values = "version = :version", {":version": connection.version}
+        try:
+            self._put(connection_item(slug, stored), condition, values)
+        except ClientError as error:
+            if is_failed_condition(error):
+                raise Conflict("The connection changed meanwhile.", code="connection_changed") from error
+            raise
+        return stored
+
+    def connections_due(self, now: datetime, *, limit: int) -> list[ProgramSlug]:
+        """Programs whose connection is to be looked after by now, those waiting longest first."""
+        with storage_errors():
+            page = self._client.query(
+                TableName=self._table,
+                IndexName=keys.DUE_INDEX,
+                KeyConditionExpression="due_pk = :pk AND due_sk < :now",
+                ExpressionAttributeValues=wire({":pk": keys.UPKEEP_PK, ":now": utc_text(now)}),
+                Limit=limit,
+            )
+        return [ProgramSlug(item["program"]) for item in map(plain, page["Items"])]
+
+    def _put(self, item: Item, condition: str = "", values: Item | None = None) -> None:
         extra: dict[str, Any] = {"ConditionExpression": condition} if condition else {}
+        if values:
+            extra["ExpressionAttributeValues"] = wire(values)
         with storage_errors():
             self._client.put_item(TableName=self._table, Item=wire(item), **extra)
 
@@ -115,44 +144,6 @@ def program_of(item: Item, connection: Connection | None) -> Program:
             UnknownMember(item["adjustment_rule"]["unknown_member"]), item["adjustment_rule"]["derived_keys"]
         ),
         connection=connection,
-    )
-
-
-def connection_item(slug: ProgramSlug, connection: Connection) -> Item:
-    """A connection as an item; credential and webhook secrets are encrypted already."""
-    key = keys.connection(slug)
-    return {
-        "pk": key.pk,
-        "sk": key.sk,
-        "type": "connection",
-        "program": slug,
-        "mode": connection.mode.value,
-        "status": connection.status.value,
-        "account_id": connection.account_id,
-        "credential": connection.credential,
-        "connected_at": utc_text(connection.connected_at),
-        "first_sync": connection.first_sync.value,
-        "reviews_detected": connection.reviews_detected,
-        "webhooks": [
-            {"id": webhook.id, "topics": list(webhook.topics), "secrets": list(webhook.secrets)}
-            for webhook in connection.webhooks
-        ],
-    }
-
-
-def connection_of(item: Item) -> Connection:
-    """The connection an item describes."""
-    return Connection(
-        mode=ConnectionMode(item["mode"]),
-        status=ConnectionStatus(item["status"]),
-        account_id=item["account_id"],
-        credential=item["credential"],
-        connected_at=parse_utc(item["connected_at"]),
-        first_sync=FirstSync(item["first_sync"]),
-        reviews_detected=item["reviews_detected"],
-        webhooks=tuple(
-            Webhook(webhook["id"], tuple(webhook["topics"]), tuple(webhook["secrets"])) for webhook in item["webhooks"]
-        ),
     )
 
 

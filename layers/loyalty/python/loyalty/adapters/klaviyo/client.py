@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+from urllib.parse import quote
 
 import requests
 
@@ -15,9 +16,16 @@ from loyalty.adapters.klaviyo.errors import error_of
 from loyalty.adapters.klaviyo.limits import CallLimits
 from loyalty.adapters.klaviyo.operations import Operation
 from loyalty.domain.connection import ConnectionMode
-from loyalty.domain.klaviyo_errors import KlaviyoRefused, KlaviyoUnavailable
+from loyalty.domain.errors import LoyaltyError
+from loyalty.domain.klaviyo_errors import (
+    KlaviyoForbidden,
+    KlaviyoIncompatible,
+    KlaviyoRefused,
+    KlaviyoUnauthorized,
+    KlaviyoUnavailable,
+)
 from loyalty.domain.telling import MetricEvent, ProfileState
-from loyalty.ports import Clock
+from loyalty.ports import Clock, RegisteredWebhook
 
 MEDIA_TYPE = "application/vnd.api+json"
 USER_AGENT = "Tallyhook"
@@ -34,12 +42,30 @@ class Timeouts:
     read: float = 15.0
 
 
-class Credential:
+class Access(Protocol):
+    """The credential of a client, and what to do when Klaviyo does not accept it."""
+
+    @property
+    def mode(self) -> ConnectionMode:
+        """How the secret is presented."""
+
+    @property
+    def secret(self) -> str:
+        """The secret to use now."""
+
+    def renew(self) -> bool:
+        """After a refusal: get a secret to try once more with. False when there is nothing to try."""
+
+    def give_up(self, error: KlaviyoUnauthorized | KlaviyoForbidden) -> LoyaltyError:
+        """The error that a second refusal in a row means."""
+
+
+class Authorization:
     """Puts the credential on a request; given as ``auth``, so that no ``.netrc`` of the machine replaces it."""
 
-    def __init__(self, mode: ConnectionMode, secret: str) -> None:
-        scheme = "Bearer" if mode is ConnectionMode.OAUTH else "Klaviyo-API-Key"
-        self._header = f"{scheme} {secret}"
+    def __init__(self, access: Access) -> None:
+        scheme = "Bearer" if access.mode is ConnectionMode.OAUTH else "Klaviyo-API-Key"
+        self._header = f"{scheme} {access.secret}"
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the header."""
@@ -54,7 +80,7 @@ class KlaviyoClient:
         self,
         session: requests.Session,
         base_url: str,
-        credential: Credential,
+        access: Access,
         *,
         quota: str,
         limits: CallLimits,
@@ -63,7 +89,7 @@ class KlaviyoClient:
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
-        self._credential = credential
+        self._access = access
         self._quota = quota
         self._limits = limits
         self._clock = clock
@@ -79,6 +105,24 @@ class KlaviyoClient:
     def webhook_topics(self) -> list[str]:
         """The topics this account offers."""
         return self._read(operations.GET_WEBHOOK_TOPICS)
+
+    def webhooks(self) -> list[RegisteredWebhook]:
+        """Every webhook of the account."""
+        return [_webhook_of(resource) for resource in _resources(self._call(operations.GET_WEBHOOKS))]
+
+    def enable_webhook(self, webhook_id: str, *, url: str) -> None:
+        """Switch a webhook on and let it deliver to ``url``."""
+        self._call(
+            operations.UPDATE_WEBHOOK, payloads.enable_webhook(webhook_id, url), resource=f"/{quote(webhook_id)}"
+        )
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Delete a webhook; one that is gone already is fine."""
+        try:
+            self._call(operations.DELETE_WEBHOOK, resource=f"/{quote(webhook_id)}")
+        except KlaviyoIncompatible as error:
+            if error.facts.get("status") != 404:
+                raise
 
     def create_webhook(self, *, name: str, url: str, secret: str, topics: Sequence[str]) -> str:
         """Register a webhook; its id."""
@@ -105,7 +149,22 @@ class KlaviyoClient:
     def _read(self, operation: Operation) -> list[str]:
         return _ids(self._call(operation))
 
-    def _call(self, operation: Operation, body: bytes | None = None) -> requests.Response:
+    def _call(self, operation: Operation, body: bytes | None = None, *, resource: str = "") -> requests.Response:
+        """Make a call; where Klaviyo refuses the credential, once more with the one it renews to."""
+        target = replace(operation, path=operation.path + resource)
+        try:
+            return self._answered(target, body)
+        except (KlaviyoUnauthorized, KlaviyoForbidden) as refused:
+            if not _doubts_credential(operation, refused) or not self._access.renew():
+                raise
+        try:
+            return self._answered(target, body)
+        except (KlaviyoUnauthorized, KlaviyoForbidden) as refused:
+            if not _doubts_credential(operation, refused):
+                raise
+            raise self._access.give_up(refused) from refused
+
+    def _answered(self, operation: Operation, body: bytes | None) -> requests.Response:
         self._keep_limits(operation)
         response = self._exchange(operation, body)
         if not 200 <= response.status_code < 300:
@@ -150,10 +209,15 @@ class KlaviyoClient:
             self._base_url + operation.path,
             data=body,
             headers=headers,
-            auth=self._credential,
+            auth=Authorization(self._access),
             timeout=(self._timeouts.connect, self._timeouts.read),
             allow_redirects=False,
         )
+
+
+def _doubts_credential(operation: Operation, refused: KlaviyoUnauthorized | KlaviyoForbidden) -> bool:
+    """Whether a refusal is about the credential as a whole and not about one feature that it does not include."""
+    return isinstance(refused, KlaviyoUnauthorized) or operation.sends
 
 
 def _out_of_reach(operation: Operation, error: Exception) -> KlaviyoUnavailable:
@@ -161,7 +225,11 @@ def _out_of_reach(operation: Operation, error: Exception) -> KlaviyoUnavailable:
 
 
 def _ids(response: requests.Response) -> list[str]:
-    """Ids of the resources of an answer, one or many.
+    return [str(resource["id"]) for resource in _resources(response)]
+
+
+def _resources(response: requests.Response) -> list[dict[str, Any]]:
+    """The resources of an answer, one or many.
 
     Raises:
         KlaviyoUnavailable: the answer is not the JSON:API document it should be.
@@ -169,6 +237,16 @@ def _ids(response: requests.Response) -> list[str]:
     try:
         data: Any = json.loads(response.content)["data"]
         resources = data if isinstance(data, list) else [data]
-        return [str(resource["id"]) for resource in resources]
+        return [{"attributes": {}, **resource, "id": str(resource["id"])} for resource in resources]
     except (ValueError, TypeError, KeyError) as error:
         raise KlaviyoUnavailable("Klaviyo's answer could not be read.", status=response.status_code) from error
+
+
+def _webhook_of(resource: dict[str, Any]) -> RegisteredWebhook:
+    said = resource["attributes"] or {}
+    return RegisteredWebhook(
+        resource["id"],
+        str(said.get("name") or ""),
+        str(said.get("endpoint_url") or ""),
+        enabled=said.get("enabled") is not False,
+    )

@@ -2,59 +2,121 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from loyalty.adapters.klaviyo.client import Credential, KlaviyoClient, Timeouts
+from loyalty.adapters.klaviyo.client import Access, KlaviyoClient, Timeouts
 from loyalty.adapters.klaviyo.limits import CallLimits
-from loyalty.domain.errors import Misconfigured
+from loyalty.connection_ports import Credentials
+from loyalty.domain.connection import ConnectionMode
+from loyalty.domain.errors import LoyaltyError, Misconfigured
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
 from loyalty.domain.program import Program
-from loyalty.ports import Clock, KlaviyoApi, Vault
+from loyalty.ports import Clock, KlaviyoApi
 
 _POOLED = 10
 
 
-class KlaviyoConnections:
-    """The Klaviyo port over HTTP. One pool of connections and one count of calls for the whole process.
+def new_session(transport: BaseAdapter | None = None) -> requests.Session:
+    """A pool of connections to Klaviyo; ``transport`` carries the requests in place of the network."""
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, transport or HTTPAdapter(pool_maxsize=_POOLED, max_retries=0))
+    return session
 
-    ``transport`` carries the requests in place of the network.
-    """
+
+class KlaviyoClients:
+    """Makes clients. One pool of connections and one count of calls for the whole process."""
 
     def __init__(
         self,
         base_url: str,
-        vault: Vault,
         clock: Clock,
         *,
         timeouts: Timeouts | None = None,
-        transport: BaseAdapter | None = None,
+        session: requests.Session | None = None,
     ) -> None:
         self._base_url = base_url
-        self._vault = vault
         self._clock = clock
         self._timeouts = timeouts or Timeouts()
         self._limits = CallLimits(clock)
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, transport or HTTPAdapter(pool_maxsize=_POOLED, max_retries=0))
+        self._session = session or new_session()
+
+    def holding(self, program: ProgramSlug, mode: ConnectionMode, secret: str) -> KlaviyoClient:
+        """A client that speaks with this very secret, and has no other when it is refused."""
+        return self.using(program, _Held(mode, secret))
+
+    def using(self, program: ProgramSlug, access: Access) -> KlaviyoClient:
+        """A client whose calls count against the program's limits."""
+        return KlaviyoClient(
+            self._session,
+            self._base_url,
+            access,
+            quota=program,
+            limits=self._limits,
+            clock=self._clock,
+            timeouts=self._timeouts,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KlaviyoConnections:
+    """The Klaviyo port over HTTP."""
+
+    clients: KlaviyoClients
+    credentials: Credentials
 
     def open(self, program: Program) -> KlaviyoApi:
         """A client that speaks for the program's connection.
 
         Raises:
             Misconfigured: there is no connection, or its credential cannot be decrypted.
-            Transient: the key service is out of reach.
+            KlaviyoAccessLost: access is known to be lost.
+            Transient: the key service is out of reach, or a new token cannot be had just now.
         """
-        connection = program.connection
-        if connection is None:
+        if program.connection is None:
             raise Misconfigured("The program has no connection to Klaviyo.", program=program.slug)
-        secret = self._vault.decrypt(program.slug, connection.credential)
-        return KlaviyoClient(
-            self._session,
-            self._base_url,
-            Credential(connection.mode, secret),
-            quota=program.slug,
-            limits=self._limits,
-            clock=self._clock,
-            timeouts=self._timeouts,
-        )
+        secret = self.credentials.current(program)
+        return self.clients.using(program.slug, _Stored(program, program.connection.mode, secret, self.credentials))
+
+    def holding(self, program: ProgramSlug, mode: ConnectionMode, secret: str) -> KlaviyoApi:
+        """A client that speaks with this very secret."""
+        return self.clients.holding(program, mode, secret)
+
+
+@dataclass(slots=True)
+class _Stored:
+    """A program's stored credential, renewed when Klaviyo refuses it."""
+
+    program: Program
+    mode: ConnectionMode
+    secret: str
+    credentials: Credentials
+
+    def renew(self) -> bool:
+        """Get a secret to try once more with."""
+        self.secret = self.credentials.after_refusal(self.program, self.secret)
+        return True
+
+    def give_up(self, error: KlaviyoUnauthorized | KlaviyoForbidden) -> LoyaltyError:
+        """What a second refusal in a row means."""
+        return self.credentials.given_up(self.program, self.secret, error)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A secret that there is no other for."""
+
+    mode: ConnectionMode
+    secret: str
+
+    def renew(self) -> bool:
+        """There is nothing else to try."""
+        return False
+
+    def give_up(self, error: KlaviyoUnauthorized | KlaviyoForbidden) -> LoyaltyError:
+        """It means what it says."""
+        return error

@@ -18,13 +18,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One endpoint. A ``repeatable`` one ends in the same state however often it is called."""
+    """One endpoint. A ``repeatable`` one ends in the same state however often it is called.
+
+    ``sends`` marks what a connection exists for: a credential that may not do that is of no use.
+    """
 
     name: str
     method: str
     path: str
     windows: tuple[Window, ...]
     repeatable: bool = True
+    sends: bool = False
 
 
 def _windows(burst: int, steady: int) -> tuple[Window, ...]:
@@ -39,6 +43,9 @@ _EXTRA_LARGE = _windows(350, 3500)
 GET_ACCOUNTS = Operation("get_accounts", "GET", "/api/accounts", _EXTRA_SMALL)
 GET_WEBHOOK_TOPICS = Operation("get_webhook_topics", "GET", "/api/webhook-topics", _EXTRA_SMALL)
 CREATE_WEBHOOK = Operation("create_webhook", "POST", "/api/webhooks", _EXTRA_SMALL, repeatable=False)
-BULK_CREATE_EVENTS = Operation("bulk_create_events", "POST", "/api/event-bulk-create-jobs", _MEDIUM)
-CREATE_EVENT = Operation("create_event", "POST", "/api/events", _EXTRA_LARGE)
-IMPORT_PROFILE = Operation("create_or_update_profile", "POST", "/api/profile-import", _LARGE)
+GET_WEBHOOKS = Operation("get_webhooks", "GET", "/api/webhooks", _EXTRA_SMALL)
+UPDATE_WEBHOOK = Operation("update_webhook", "PATCH", "/api/webhooks", _EXTRA_SMALL)
+DELETE_WEBHOOK = Operation("delete_webhook", "DELETE", "/api/webhooks", _EXTRA_SMALL)
+BULK_CREATE_EVENTS = Operation("bulk_create_events", "POST", "/api/event-bulk-create-jobs", _MEDIUM, sends=True)
+CREATE_EVENT = Operation("create_event", "POST", "/api/events", _EXTRA_LARGE, sends=True)
+IMPORT_PROFILE = Operation("create_or_update_profile", "POST", "/api/profile-import", _LARGE, sends=True)

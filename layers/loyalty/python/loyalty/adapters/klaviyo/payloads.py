@@ -107,6 +107,12 @@ def create_webhook(name: str, url: str, secret: str, topics: Sequence[str]) -> b
     )
 
 
+def enable_webhook(webhook_id: str, url: str) -> bytes:
+    """Body of ``update_webhook`` that switches a webhook on; topics and secret stay."""
+    attributes = {"endpoint_url": url, "enabled": True}
+    return encoded({"data": {"type": "webhook", "id": webhook_id, "attributes": attributes}})
+
+
 def _event(event: MetricEvent) -> Body:
     return {
         "unique_id": event.unique_id,

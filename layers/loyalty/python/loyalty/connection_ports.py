@@ -1,0 +1,115 @@
+"""What connecting to Klaviyo, and staying connected, needs from the outside world, beside what ``ports`` has."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from loyalty.domain.errors import LoyaltyError
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
+from loyalty.domain.oauth import Attempt, Ticket, Tokens
+from loyalty.domain.program import Program
+
+
+class OAuthRecords(Protocol):
+    """What must be known between the steps of connecting: attempts, start tickets, whose an account is."""
+
+    def keep_attempt(self, attempt: Attempt, until: datetime) -> None:
+        """Keep an attempt until then."""
+
+    def take_attempt(self, state: str, browser: str, now: datetime) -> Attempt:
+        """Use an attempt up, whoever asks at the same time; ``state`` and ``browser`` are digests.
+
+        Raises:
+            Rejected: ``unknown_attempt``, ``attempt_expired``, ``attempt_used``, or ``another_browser``, which uses
+                nothing up.
+        """
+
+    def keep_ticket(self, ticket: Ticket, until: datetime) -> None:
+        """Keep a start ticket until then."""
+
+    def ticket(self, digest: str, now: datetime) -> Ticket | None:
+        """A ticket that still works."""
+
+    def account_holder(self, account_id: str) -> ProgramSlug | None:
+        """The program that claimed an account."""
+
+    def claim_account(self, account_id: str, program: ProgramSlug, held_by: ProgramSlug | None) -> None:
+        """Claim an account that nobody holds, or whose former holder is known to have left it (R10).
+
+        Raises:
+            Conflict: somebody else was faster.
+        """
+
+    def release_account(self, account_id: str, program: ProgramSlug) -> None:
+        """Give an account up; nothing happens unless the program holds it."""
+
+
+class OAuthServer(Protocol):
+    """Klaviyo's side of OAuth.
+
+    Every call raises, besides what it names itself:
+        KlaviyoUnavailable: out of order or out of reach; the call may have been carried out.
+        Misconfigured: our client id or secret is missing or wrong.
+    """
+
+    def authorize_url(self, *, redirect_uri: str, state: str, challenge: str) -> str:
+        """Where the merchant agrees."""
+
+    def exchange(self, *, code: str, verifier: str, redirect_uri: str) -> Tokens:
+        """Tokens for an authorization code.
+
+        Raises:
+            GrantRefused: the code is spent, late, another app's or another attempt's.
+        """
+
+    def refresh(self, refresh_token: str) -> Tokens:
+        """A new access token, and perhaps a new refresh token.
+
+        Raises:
+            GrantRefused: the refresh token is not, or no longer, worth anything.
+        """
+
+    def revoke(self, refresh_token: str) -> None:
+        """End a grant."""
+
+
+class KlaviyoApp(Protocol):
+    """Our app as it is registered with Klaviyo, and where this deployment is reached."""
+
+    def public_url(self) -> str:
+        """Root of our HTTP API as Klaviyo and browsers reach it, without a slash at its end.
+
+        Raises:
+            Misconfigured: the operator has not set the app up yet.
+            Transient: it cannot be looked up now.
+        """
+
+
+class Credentials(Protocol):
+    """The secrets that programs' connections are spoken for with.
+
+    Every method raises KlaviyoAccessLost where access is known to be lost, KlaviyoUnavailable where a new token cannot
+    be had just now, Misconfigured and Transient where a secret cannot be decrypted.
+    """
+
+    def current(self, program: Program) -> str:
+        """The secret to use now."""
+
+    def after_refusal(self, program: Program, refused: str) -> str:
+        """The secret to try once more with after a 401 or 403; the same one where there is no other."""
+
+    def given_up(self, program: Program, refused: str, error: KlaviyoUnauthorized | KlaviyoForbidden) -> LoyaltyError:
+        """Draw the conclusion from a second refusal in a row; the error to raise."""
+
+
+class Notices(Protocol):
+    """What the merchant or operator is told by message."""
+
+    def access_lost(self, program: Program, why: str) -> None:
+        """Access to Klaviyo is lost and somebody has to reconnect (R18).
+
+        Raises:
+            Transient: the message was not taken; telling again is safe.
+        """

@@ -1,0 +1,108 @@
+"""Composition root of the functions about connections; like ``container``, a place that knows concrete classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import boto3
+
+from loyalty.adapters.aws import CONFIG
+from loyalty.adapters.dynamodb.key_store import DynamoKeys
+from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
+from loyalty.adapters.dynamodb.outbox import DynamoOutbox
+from loyalty.adapters.dynamodb.request_counter import DynamoRequestCounter
+from loyalty.adapters.secrets import OperatorSecret, StoredSecret
+from loyalty.adapters.sqs import SqsQueue
+from loyalty.adapters.system import SystemRandomness
+from loyalty.runtime.klaviyo_access import KlaviyoAccess
+from loyalty.runtime.settings import KlaviyoConnectionSettings, KlaviyoUpkeepSettings, OauthCallbackSettings
+from loyalty.services.admit_caller import AdmitCaller
+from loyalty.services.authorize_program import AuthorizeProgram
+from loyalty.services.connect_account import ConnectByKey, EstablishConnection
+from loyalty.services.connection_health import ConnectionHealth
+from loyalty.services.disconnect_account import DisconnectAccount
+from loyalty.services.look_after_connections import LookAfterConnections
+from loyalty.services.requeue_owed import RequeueOwed
+from loyalty.services.review_webhook_registration import RegisterReviewWebhook
+from loyalty.services.serve_connection import Resume, ServeConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What the pages of a connect need."""
+
+    admit: AdmitCaller
+    authorize: AuthorizeProgram
+    resume: Resume
+
+
+def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
+    """What ``klaviyo_connection`` does."""
+    access, journey = KlaviyoAccess.of(settings), connect_journey(settings)
+    establish = journey.authorize.establish
+    return ServeConnection(
+        admit=journey.admit,
+        authorize=journey.authorize,
+        by_key=ConnectByKey(establish, access.vault, access.clock),
+        disconnect_account=DisconnectAccount(
+            access.programs, establish.records, access.klaviyo, access.keeper, access.oauth, access.vault
+        ),
+        health=ConnectionHealth(_outbox(settings)),
+        resume=journey.resume,
+    )
+
+
+def connect_journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings) -> Journey:
+    """What ``oauth_callback`` does."""
+    access = KlaviyoAccess.of(settings)
+    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    secrets = boto3.client("secretsmanager", region_name=settings.region, config=CONFIG)
+    randomness = SystemRandomness()
+    establish = EstablishConnection(
+        programs=access.programs,
+        records=DynamoOAuthRecords(client, settings.table_name),
+        klaviyo=access.klaviyo,
+        register=RegisterReviewWebhook(access.vault, randomness),
+        clock=access.clock,
+    )
+    return Journey(
+        admit=AdmitCaller(
+            keys=DynamoKeys(client, settings.table_name),
+            programs=access.programs,
+            counter=DynamoRequestCounter(client, settings.table_name),
+            clock=access.clock,
+            operator=OperatorSecret(StoredSecret(secrets, settings.operator_key_secret, access.clock)),
+        ),
+        authorize=AuthorizeProgram(establish, access.oauth, access.app, access.vault, access.clock, randomness),
+        resume=Resume(_requeue(settings, access), access.clock),
+    )
+
+
+def look_after_connections(settings: KlaviyoUpkeepSettings) -> LookAfterConnections:
+    """What ``klaviyo_upkeep`` does."""
+    access = KlaviyoAccess.of(settings)
+    return LookAfterConnections(
+        programs=access.programs,
+        klaviyo=access.klaviyo,
+        keeper=access.keeper,
+        register=RegisterReviewWebhook(access.vault, SystemRandomness()),
+        requeue=_requeue(settings, access),
+        app=access.app,
+        clock=access.clock,
+    )
+
+
+def _requeue(
+    settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings, access: KlaviyoAccess
+) -> RequeueOwed:
+    sqs, randomness = boto3.client("sqs", region_name=settings.region, config=CONFIG), SystemRandomness()
+    return RequeueOwed(
+        outbox=_outbox(settings),
+        events=SqsQueue(sqs, settings.events_queue_url, access.clock, randomness),
+        profiles=SqsQueue(sqs, settings.profiles_queue_url, access.clock, randomness),
+        clock=access.clock,
+    )
+
+
+def _outbox(settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings) -> DynamoOutbox:
+    return DynamoOutbox(boto3.client("dynamodb", region_name=settings.region, config=CONFIG), settings.table_name)

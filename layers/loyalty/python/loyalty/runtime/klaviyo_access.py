@@ -1,0 +1,47 @@
+"""Composition of everything that speaks to Klaviyo: one pool of connections, one keeper of tokens for a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import boto3
+
+from loyalty.adapters.aws import CONFIG
+from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.klaviyo.connections import KlaviyoClients, KlaviyoConnections, new_session
+from loyalty.adapters.klaviyo.oauth import KlaviyoOAuth
+from loyalty.adapters.kms import KmsVault
+from loyalty.adapters.secrets import AppSecret, StoredSecret
+from loyalty.adapters.sns import SnsNotices
+from loyalty.adapters.system import SystemClock
+from loyalty.runtime.settings import WithKlaviyoApp
+from loyalty.services.keep_tokens import TokenKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class KlaviyoAccess:
+    """What a process speaks to Klaviyo with."""
+
+    programs: DynamoPrograms
+    vault: KmsVault
+    app: AppSecret
+    oauth: KlaviyoOAuth
+    keeper: TokenKeeper
+    klaviyo: KlaviyoConnections
+    clock: SystemClock
+
+    @classmethod
+    def of(cls, settings: WithKlaviyoApp) -> Self:
+        """Build it from a function's settings."""
+        region, clock = settings.region, SystemClock()
+        programs = DynamoPrograms(boto3.client("dynamodb", region_name=region, config=CONFIG), settings.table_name)
+        vault = KmsVault(boto3.client("kms", region_name=region, config=CONFIG), settings.credentials_key_id)
+        secrets = boto3.client("secretsmanager", region_name=region, config=CONFIG)
+        app = AppSecret(StoredSecret(secrets, settings.klaviyo_app_secret, clock))
+        session = new_session()
+        oauth = KlaviyoOAuth(session, settings.klaviyo_base_url, app)
+        notices = SnsNotices(boto3.client("sns", region_name=region, config=CONFIG), settings.notification_topic)
+        keeper = TokenKeeper(programs, vault, oauth, notices, clock)
+        klaviyo = KlaviyoConnections(KlaviyoClients(settings.klaviyo_base_url, clock, session=session), keeper)
+        return cls(programs, vault, app, oauth, keeper, klaviyo, clock)

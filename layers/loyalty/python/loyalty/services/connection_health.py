@@ -1,0 +1,97 @@
+"""How a program's connection is, in one document (R6, R8, R9, R12, R114-R118)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from loyalty.domain.connection import Connection, ConnectionStatus
+from loyalty.domain.moments import utc_text
+from loyalty.domain.program import Program
+from loyalty.ports import Outbox
+
+MOST_COUNTED = 10_000
+
+CHECKLIST = (
+    ("reviews_installed", "Klaviyo Reviews is installed and active in this account."),
+    ("review_widget", "The review widget is visible on the store's product pages."),
+    ("review_request_flow", "A flow in Klaviyo asks customers for reviews after their orders."),
+)
+"""What the merchant has to have in place for review points; only the first can be seen from here."""
+
+UPGRADE_HINT = "Connect by OAuth to receive reviews and to install flows: POST .../klaviyo/connect gives the link."
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionHealth:
+    """Describes connections."""
+
+    outbox: Outbox
+
+    def __call__(self, program: Program) -> dict[str, Any]:
+        """The document.
+
+        Raises:
+            Transient: storage is out of reach.
+        """
+        events, profiles = self.outbox.owed_counts(program.slug, most=MOST_COUNTED)
+        owed = {"events": events, "profiles": profiles, "counted_to": MOST_COUNTED}
+        connection = program.connection
+        if connection is None:
+            return {"program": program.slug, "status": ConnectionStatus.NOT_CONNECTED.value, "owed": owed}
+        return {"program": program.slug, **described(connection), "owed": owed}
+
+
+def described(connection: Connection) -> dict[str, Any]:
+    """Everything about a connection that a merchant may know."""
+    loss = connection.loss
+    document: dict[str, Any] = {
+        "status": connection.state.value,
+        "mode": connection.mode.value,
+        "account_id": connection.account_id,
+        "connected_at": utc_text(connection.connected_at),
+        "granted_at": _text(connection.granted_at),
+        "missing_scopes": list(connection.missing_scopes),
+        "upgrade_available": connection.needs_upgrade,
+        "first_sync": connection.first_sync.value,
+        "capabilities": {
+            "reviews": connection.reviews_detected,
+            "reviews_detected_at": _text(connection.detected_at),
+            "webhooks": connection.webhooks_allowed,
+        },
+        "webhook": _webhook(connection),
+        "last_error": {"since": utc_text(loss.since), "detail": loss.why} if loss else None,
+        "warnings": _warnings(connection),
+        "checklist": _checklist(connection),
+    }
+    if connection.needs_upgrade:
+        document["upgrade_hint"] = UPGRADE_HINT
+    if connection.state is ConnectionStatus.RECONNECT_REQUIRED:
+        document["reconnect_reason"] = f"missing_scopes[{', '.join(connection.missing_scopes)}]"
+    return document
+
+
+def _webhook(connection: Connection) -> dict[str, Any] | None:
+    if not connection.webhooks or not connection.is_owed:
+        return None
+    webhook = connection.webhooks[0]
+    return {"id": webhook.id, "topics": list(webhook.topics), "enabled": webhook.enabled}
+
+
+def _warnings(connection: Connection) -> list[str]:
+    warnings = []
+    if connection.webhook_problem:
+        warnings.append(f"webhook_refused: {connection.webhook_problem}")
+    if connection.is_owed and not connection.webhooks_allowed:
+        warnings.append("webhooks_not_allowed: reviews cannot be received with this connection.")
+    return warnings
+
+
+def _checklist(connection: Connection) -> list[dict[str, Any]]:
+    seen = {"reviews_installed": connection.reviews_detected}
+    return [{"item": item, "text": text, "seen": seen.get(item)} for item, text in CHECKLIST]
+
+
+def _text(moment: datetime | None) -> str | None:
+    return utc_text(moment) if moment else None

@@ -1,0 +1,178 @@
+"""Look after connections, one after the other, each about once an hour.
+
+A token that nobody uses for 90 days dies, so it is refreshed weekly. Klaviyo disables a webhook that failed for two
+days, so it is enabled again, and registered where Reviews was switched on later (R22, R117). What has been owed for
+long is queued again, in case its message got lost. Asking Klaviyo at all shows whether access still exists (R16).
+
+Klaviyo takes one set-up call a second and fifteen a minute; that is why programs take turns. Whose turn it is stands
+in the table, and taking a turn is a conditional write, so that two runs never look after the same program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from loyalty.connection_ports import KlaviyoApp
+from loyalty.domain.connection import Connection, ConnectionMode
+from loyalty.domain.errors import Conflict
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.klaviyo_errors import KlaviyoAccessLost
+from loyalty.domain.program import Program
+from loyalty.ports import Clock, Klaviyo, ProgramStore
+from loyalty.services.keep_tokens import TokenKeeper
+from loyalty.services.requeue_owed import RequeueOwed
+from loyalty.services.review_webhook_registration import RegisterReviewWebhook, Registration
+
+EVERY = timedelta(hours=1)
+"""How often a connection has its turn."""
+
+KEPT_ALIVE_EVERY = timedelta(days=7)
+OWED_LONG = timedelta(hours=1)
+UNTOLD_LONG = timedelta(minutes=10)
+"""After this time a notification of lost access that is not noted as sent is taken for lost itself."""
+
+PAGE = 25
+WRITES = 5
+
+
+@dataclass(slots=True)
+class LookedAfter:
+    """What became of one connection; ``trouble`` is why not everything was done."""
+
+    program: ProgramSlug
+    kept_alive: bool = False
+    webhook_enabled_again: bool = False
+    webhook_registered: bool = False
+    requeued: int = 0
+    lost: bool = False
+    trouble: Exception | None = None
+
+    @property
+    def message(self) -> str:
+        """What happened."""
+        return "connection looked after" if self.trouble is None else "connection not looked after"
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Business facts."""
+        return {
+            "TokensKeptAlive": int(self.kept_alive),
+            "WebhooksEnabledAgain": int(self.webhook_enabled_again),
+            "WebhooksRegistered": int(self.webhook_registered),
+            "EventsRequeued": self.requeued,
+            "ConnectionsWithoutAccess": int(self.lost),
+        }
+
+    @property
+    def ids(self) -> Mapping[str, str | int]:
+        """Where it happened."""
+        return {"program": self.program}
+
+
+@dataclass(frozen=True, slots=True)
+class LookAfterConnections:
+    """The upkeep of all connections."""
+
+    programs: ProgramStore
+    klaviyo: Klaviyo
+    keeper: TokenKeeper
+    register: RegisterReviewWebhook
+    requeue: RequeueOwed
+    app: KlaviyoApp
+    clock: Clock
+
+    def __call__(self, *, until: datetime) -> list[LookedAfter]:
+        """Give every connection its turn whose time has come, as far as the time allows.
+
+        Whatever goes wrong with one program, the others are looked after.
+        """
+        done: list[LookedAfter] = []
+        while self.clock.now() < until:
+            due = self.programs.connections_due(self.clock.now(), limit=PAGE)
+            fresh = [slug for slug in due if slug not in {work.program for work in done}]
+            if not fresh:
+                break
+            for slug in fresh:
+                if self.clock.now() >= until:
+                    break
+                work = LookedAfter(slug)
+                done.append(work)
+                try:
+                    self._look_after(work, until)
+                except Exception as trouble:  # noqa: BLE001 - told in the report; must not touch other programs
+                    work.trouble = trouble
+        return done
+
+    def _look_after(self, work: LookedAfter, until: datetime) -> None:
+        program = self._turn(work.program)
+        if program is None or program.connection is None:
+            return
+        now, connection = self.clock.now(), program.connection
+        if not connection.is_usable:
+            work.lost = True
+            if connection.loss and now - connection.loss.since > UNTOLD_LONG:
+                self.keeper.notify(program)
+            return
+        try:
+            self._ask_klaviyo(work, program, connection, now)
+        except KlaviyoAccessLost:
+            work.lost = True
+            return
+        if connection.is_sending:
+            work.requeued = self.requeue(program.slug, before=now - OWED_LONG, until=until).events
+
+    def _ask_klaviyo(self, work: LookedAfter, program: Program, connection: Connection, now: datetime) -> None:
+        tokens = connection.tokens
+        if tokens is not None and now - tokens.refreshed_at >= KEPT_ALIVE_EVERY:
+            self.keeper.keep_alive(program)
+            work.kept_alive = True
+            program = self._newest(program)
+        if program.connection is None:
+            return
+        api = self.klaviyo.open(program)
+        if connection.mode is ConnectionMode.API_KEY:
+            api.account_id()
+            return
+        url = f"{self.app.public_url()}/webhooks/klaviyo/{program.slug}"
+        found = self.register(api, program.slug, url, program.connection.webhooks)
+        work.webhook_enabled_again, work.webhook_registered = found.enabled_again, bool(found.created)
+        self._note(program, found)
+
+    def _note(self, program: Program, found: Registration) -> None:
+        """Keep what was found, unless the connection was given up meanwhile."""
+        for _ in range(WRITES):
+            connection = program.connection
+            if connection is None or not connection.is_owed:
+                return
+            changed = replace(
+                connection,
+                reviews_detected=found.detected,
+                webhooks=found.webhooks,
+                webhooks_allowed=found.allowed,
+                webhook_problem=found.problem,
+                detected_at=self.clock.now(),
+            )
+            try:
+                self.programs.save_connection(program.slug, changed)
+            except Conflict:
+                program = self._newest(program)
+            else:
+                return
+
+    def _turn(self, slug: ProgramSlug) -> Program | None:
+        """Take a program's turn; None when there is none to take, or another run was faster."""
+        program = self.programs.load(slug)
+        connection = program.connection if program else None
+        now = self.clock.now()
+        if program is None or connection is None or connection.upkeep_at is None or connection.upkeep_at > now:
+            return None
+        try:
+            stored = self.programs.save_connection(slug, replace(connection, upkeep_at=now + EVERY))
+        except Conflict:
+            return None
+        return replace(program, connection=stored)
+
+    def _newest(self, program: Program) -> Program:
+        return self.programs.load(program.slug) or program

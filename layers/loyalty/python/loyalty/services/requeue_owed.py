@@ -1,0 +1,53 @@
+"""Queue again what a program's outbox holds: after access came back, and for messages that got lost (R19).
+
+What is owed is marked in the table, so any number of repeats do no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from loyalty.contracts.deliveries import OwedEvent
+from loyalty.domain.identity import ProgramSlug
+from loyalty.ports import Clock, MessageQueue, Outbox, QueueMessage
+from loyalty.services.relay_outbox import wake_up
+
+PAGE = 500
+"""Entries that are looked up and queued at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """How much was queued again; ``finished`` is False when the time ended before the outbox did."""
+
+    events: int
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequeueOwed:
+    """Walks a program's outbox."""
+
+    outbox: Outbox
+    events: MessageQueue
+    profiles: MessageQueue
+    clock: Clock
+
+    def __call__(self, slug: ProgramSlug, *, before: datetime, until: datetime) -> Requeued:
+        """Queue the events owed since before a time, in ledger order, and wake the profiles lane.
+
+        Raises:
+            Transient: storage or a queue is out of reach; doing it again is safe.
+        """
+        self.profiles.send([wake_up(slug, f"requeue-{self.clock.now().timestamp()}")])
+        queued, place = 0, ""
+        while True:
+            if self.clock.now() >= until:
+                return Requeued(queued, finished=False)
+            owed, place = self.outbox.owed_events(slug, before=before, after=place, limit=PAGE)
+            messages = [OwedEvent(program=slug, member_id=member_id, seq=seq) for member_id, seq in owed]
+            self.events.send([QueueMessage(each.model_dump_json(), group=slug) for each in messages])
+            queued += len(messages)
+            if not place:
+                return Requeued(queued, finished=True)

@@ -1,0 +1,89 @@
+"""What connecting needs, in memory: attempts, tickets, account claims, the app, notices."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from loyalty.domain.errors import Conflict, Rejected
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.oauth import Attempt, Ticket
+from loyalty.domain.program import Program
+
+
+class MemoryOAuthRecords:
+    """The records port in dictionaries."""
+
+    def __init__(self) -> None:
+        self.attempts: dict[str, tuple[Attempt, datetime]] = {}
+        self.used: set[str] = set()
+        self.tickets: dict[str, tuple[Ticket, datetime]] = {}
+        self.claims: dict[str, ProgramSlug] = {}
+        self._lock = threading.Lock()
+
+    def keep_attempt(self, attempt: Attempt, until: datetime) -> None:
+        self.attempts[attempt.state] = (attempt, until)
+
+    def take_attempt(self, state: str, browser: str, now: datetime) -> Attempt:
+        with self._lock:
+            if state not in self.attempts:
+                raise Rejected("unknown", code="unknown_attempt")
+            attempt, until = self.attempts[state]
+            if attempt.browser != browser:
+                raise Rejected("another browser", code="another_browser")
+            if state in self.used:
+                raise Rejected("used", code="attempt_used")
+            if until <= now:
+                raise Rejected("expired", code="attempt_expired")
+            self.used.add(state)
+            return attempt
+
+    def keep_ticket(self, ticket: Ticket, until: datetime) -> None:
+        self.tickets[ticket.digest] = (ticket, until)
+
+    def ticket(self, digest: str, now: datetime) -> Ticket | None:
+        ticket, until = self.tickets.get(digest, (None, now))
+        return ticket if until > now else None
+
+    def account_holder(self, account_id: str) -> ProgramSlug | None:
+        return self.claims.get(account_id)
+
+    def claim_account(self, account_id: str, program: ProgramSlug, held_by: ProgramSlug | None) -> None:
+        with self._lock:
+            if self.claims.get(account_id) != held_by:
+                raise Conflict("claimed", code="account_claimed")
+            self.claims[account_id] = program
+
+    def release_account(self, account_id: str, program: ProgramSlug) -> None:
+        with self._lock:
+            if self.claims.get(account_id) == program:
+                del self.claims[account_id]
+
+
+@dataclass
+class MemoryNotices:
+    """Keeps what people would have been told."""
+
+    told: list[tuple[ProgramSlug, str]] = field(default_factory=list)
+    trouble: Exception | None = None
+
+    def access_lost(self, program: Program, why: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.told.append((program.slug, why))
+
+
+@dataclass(frozen=True)
+class MemoryApp:
+    """Our app as the fake Klaviyo knows it."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    url: str = "https://loyalty.klaviyo-demo.com/v1"
+
+    def client(self) -> tuple[str, str]:
+        return self.client_id, self.client_secret
+
+    def public_url(self) -> str:
+        return self.url
