@@ -60,3 +60,10 @@ def new_table(emulated_dynamodb: DynamoDBClient) -> Iterator[str]:
     """The name of an empty table on the emulator."""
     with emulated_table(emulated_dynamodb) as name:
         yield name
+
+
+@pytest.fixture
+def another_table(emulated_dynamodb: DynamoDBClient) -> Iterator[str]:
+    """A second empty table, for comparisons."""
+    with emulated_table(emulated_dynamodb) as name:
+        yield name

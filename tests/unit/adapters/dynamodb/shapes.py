@@ -20,7 +20,7 @@ from loyalty.domain.ledger.entry import (
     Source,
 )
 from loyalty.domain.ledger.lots import NEVER
-from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing
+from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing, Warned
 from loyalty.domain.moments import whole_milliseconds
 from loyalty.ports import KeyRecord, Receipt
 from tests.fakes.clocks import START
@@ -40,6 +40,7 @@ lots = st.dictionaries(dates, points, max_size=4)
 pendings = st.dictionaries(names, st.builds(Pending, points, moments), max_size=3)
 holds = st.dictionaries(names, st.builds(Hold, points, lots, moments), max_size=3)
 earned_in = st.dictionaries(names, st.builds(Earned, points, points), max_size=3)
+warned = st.dictionaries(dates, st.builds(Warned, st.integers(0, 99), dates), max_size=3)
 profiles = st.builds(Profile, **dict.fromkeys(Profile.__dataclass_fields__, words))
 
 members = st.builds(
@@ -54,7 +55,10 @@ members = st.builds(
     pendings=pendings,
     holds=holds,
     earned_in=earned_in,
+    warned=warned,
     expiry_revision=st.integers(0, 9),
+    birthday_since=st.none() | moments,
+    birthday_done=st.just("") | dates,
     profile=profiles,
     merged_into=st.just("") | member_ids,
     created_at=st.none() | moments,
@@ -72,6 +76,7 @@ effects = st.builds(
     closed=st.dictionaries(names, points, max_size=3),
     consumed=lots,
     earned_in=earned_in,
+    warned=warned,
     rule=words,
     topic=words,
     reverses=words,
@@ -79,6 +84,7 @@ effects = st.builds(
     standing=st.none() | st.sampled_from(Standing),
     expiry_revision=st.none() | st.integers(0, 9),
     merged_into=st.just("") | member_ids,
+    birthday_done=st.just("") | dates,
 )
 
 scalars = words | st.integers(-(2**53), 2**53) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
