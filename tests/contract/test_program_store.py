@@ -7,12 +7,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, FirstSync, Webhook
+from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, FirstSync, Loss, Webhook
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
-from loyalty.domain.ledger.terms import Overdraft, Terms
+from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, Terms
+from loyalty.domain.oauth import SealedTokens
 from loyalty.domain.reviews import ReviewRule
 from tests.builders import a_connection, a_program
 from tests.contract.storage import Storage
@@ -30,6 +31,9 @@ EVERYTHING = a_program(
         balance_cap=10_000,
         overdraft=Overdraft.ALLOW_NEGATIVE,
         restored_days=14,
+        warning_days=(14, 1),
+        warned_first=True,
+        birthday=BirthdayRule(100, date(2026, 3, 1)),
     ),
     review_rule=ReviewRule(enabled=False, points=75, verified_only=False, version=3),
     naming="smile",
@@ -85,20 +89,57 @@ def test_a_connection_is_stored_beside_the_settings(storage: Storage) -> None:
         reviews_detected=True,
         webhooks=(
             Webhook("01HF", ("event:klaviyo.submitted_review",), (b"\x00old", b"\xffnew")),
-            Webhook("02", (), ()),
+            Webhook("02", (), (), enabled=False),
         ),
+        tokens=SealedTokens(b"\x00refresh", START, START, forced_at=START),
+        scopes=("accounts:read", "events:write"),
+        granted_at=START,
+        leased_until=START,
+        loss=Loss(START, "The app was removed.", notified_at=START),
+        webhooks_allowed=False,
+        webhook_problem="An account can have at most 10 webhooks.",
+        detected_at=START,
+        upkeep_at=START,
     )
-    storage.programs.save_connection(EVERYTHING.slug, connection)
-    assert storage.programs.load(EVERYTHING.slug) == replace(EVERYTHING, connection=connection)
+    stored = storage.programs.save_connection(EVERYTHING.slug, connection)
+    assert stored == replace(connection, version=1)
+    assert storage.programs.load(EVERYTHING.slug) == replace(EVERYTHING, connection=stored)
 
 
 def test_a_connection_is_replaced_as_a_whole(storage: Storage) -> None:
     storage.programs.create(EVERYTHING)
-    storage.programs.save_connection(EVERYTHING.slug, a_connection(reviews_detected=True))
-    storage.programs.save_connection(EVERYTHING.slug, a_connection(status=ConnectionStatus.DISCONNECTED))
+    first = storage.programs.save_connection(EVERYTHING.slug, a_connection(reviews_detected=True))
+    gone = a_connection(status=ConnectionStatus.DISCONNECTED, credential=b"", version=first.version)
+    stored = storage.programs.save_connection(EVERYTHING.slug, gone)
     loaded = storage.programs.load(EVERYTHING.slug)
     assert loaded is not None
-    assert loaded.connection == a_connection(status=ConnectionStatus.DISCONNECTED)
+    assert loaded.connection == stored == replace(gone, version=2)
+
+
+def test_only_the_newest_version_of_a_connection_can_be_replaced(storage: Storage) -> None:
+    """A worker that was left behind overwrites nothing (R7, R13)."""
+    storage.programs.create(EVERYTHING)
+    first = storage.programs.save_connection(EVERYTHING.slug, a_connection())
+    second = storage.programs.save_connection(EVERYTHING.slug, first)
+    for stale in (a_connection(), first, replace(second, version=second.version + 1)):
+        with pytest.raises(Conflict) as conflict:
+            storage.programs.save_connection(EVERYTHING.slug, stale)
+        assert conflict.value.code == "connection_changed"
+    loaded = storage.programs.load(EVERYTHING.slug)
+    assert loaded is not None
+    assert loaded.connection == second
+
+
+def test_connections_have_their_turn_in_the_order_of_time(storage: Storage) -> None:
+    slugs = [ProgramSlug(f"shop-{number}") for number in range(5)]
+    for number, slug in enumerate(slugs):
+        storage.programs.create(a_program(slug=slug, connection=None))
+        at = START + timedelta(minutes=10 - number) if number < 4 else None
+        storage.programs.save_connection(slug, a_connection(upkeep_at=at))
+    assert storage.programs.connections_due(START, limit=10) == []
+    due = START + timedelta(minutes=9, seconds=30)
+    assert storage.programs.connections_due(due, limit=10) == [slugs[3], slugs[2], slugs[1]]
+    assert storage.programs.connections_due(due, limit=1) == [slugs[3]]
 
 
 def test_programs_are_apart(storage: Storage) -> None:

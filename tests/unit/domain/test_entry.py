@@ -66,6 +66,7 @@ FULL_EFFECT = Effect(
     standing=Standing.MEMBER,
     expiry_revision=0,
     merged_into="bill",
+    birthday_done="2026-03-02",
 )
 FULL = Entry(
     program=ProgramSlug("candles"),
@@ -109,6 +110,7 @@ def test_the_hash_is_sha_256_over_the_previous_hash_and_the_canonical_facts() ->
             "standing": "member",
             "expiry_revision": 0,
             "merged_into": "bill",
+            "birthday_done": "2026-03-02",
         },
         "after": {"available": 4},
         "source": ["order", "1001"],
@@ -146,6 +148,7 @@ OTHER_EFFECT: dict[str, Any] = {
     "standing": None,
     "expiry_revision": None,
     "merged_into": "",
+    "birthday_done": "",
 }
 OTHER: dict[str, Any] = {
     "program": ProgramSlug("soaps"),

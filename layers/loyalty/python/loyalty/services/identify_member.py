@@ -8,6 +8,7 @@ from typing import Literal
 
 from loyalty.domain.errors import Duplicate, Invalid
 from loyalty.domain.identity import Address, MemberId, normalise_email
+from loyalty.domain.ledger.birthdays import valid_birthday
 from loyalty.domain.ledger.commands import Command, CommandKey, Identify, Narrative
 from loyalty.domain.ledger.decisions import Refusal
 from loyalty.domain.ledger.member import Member, Profile, Standing
@@ -42,7 +43,7 @@ class IdentifyMember:
         ``identity_taken``: merge the two members instead.
 
         Raises:
-            Invalid: a field does not exist or an e-mail address is malformed.
+            Invalid: a field does not exist, or an e-mail address or birthday is malformed.
             KeyReused: the key was used for another request.
             Conflict: others kept changing the member; trying again is safe.
         """
@@ -52,6 +53,8 @@ class IdentifyMember:
         changes = dict(profile)
         if changes.get("email"):
             changes["email"] = normalise_email(changes["email"])
+        if "birthday" in changes:
+            changes["birthday"] = valid_birthday(changes["birthday"])
         command = addressed(program, address, Command(key, Identify(changes, standing), narrative))
         return self.ledger.retrying(lambda: self._attempt(program, address, command, changes))
 

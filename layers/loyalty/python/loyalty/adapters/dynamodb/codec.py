@@ -76,6 +76,8 @@ def member_item(member: Member) -> Item:
             earned_in={name: [earned.times, earned.points] for name, earned in member.earned_in.items()},
             warned={day: [warned.days, warned.on] for day, warned in member.warned.items()},
             expiry_revision=member.expiry_revision,
+            birthday_since=utc_text(member.birthday_since) if member.birthday_since else "",
+            birthday_done=member.birthday_done,
             merged_into=member.merged_into,
             created_at=utc_text(member.created_at) if member.created_at else "",
             last_activity_at=utc_text(member.last_activity_at) if member.last_activity_at else "",
@@ -98,6 +100,8 @@ MEMBER_ATTRIBUTES = (
     "earned_in",
     "warned",
     "expiry_revision",
+    "birthday_since",
+    "birthday_done",
     "merged_into",
     "created_at",
     "last_activity_at",
@@ -121,6 +125,8 @@ def member_of(item: Item) -> Member:
         earned_in={name: Earned(*values) for name, values in item.get("earned_in", {}).items()},
         warned=_warned_of(item.get("warned", {})),
         expiry_revision=item.get("expiry_revision", 0),
+        birthday_since=parse_utc(item["birthday_since"]) if "birthday_since" in item else None,
+        birthday_done=item.get("birthday_done", ""),
         profile=Profile(**{name: item.get(name, "") for name in PROFILE_FIELDS}),
         merged_into=item.get("merged_into", ""),
         created_at=parse_utc(item["created_at"]) if "created_at" in item else None,
@@ -289,6 +295,7 @@ def _effect_of(facts: Item) -> Effect:
         standing=Standing(standing) if standing else None,
         expiry_revision=facts.get("expiry_revision"),
         merged_into=facts.get("merged_into", ""),
+        birthday_done=facts.get("birthday_done", ""),
     )
 
 

@@ -19,7 +19,7 @@ from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
-from loyalty.domain.ledger.terms import Overdraft, PolicyChange, Terms
+from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, Terms
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.domain.program import Program
 from loyalty.domain.reviews import ReviewRule
@@ -157,6 +157,9 @@ def _terms_facts(terms: Terms) -> Item:
         "balance_cap": terms.balance_cap,
         "overdraft": terms.overdraft.value,
         "restored_days": terms.restored_days,
+        "warning_days": list(terms.warning_days),
+        "warned_first": terms.warned_first,
+        "birthday": {"points": terms.birthday.points, "since": terms.birthday.since.isoformat()},
     }
 
 
@@ -170,7 +173,14 @@ def _terms_of(facts: Mapping[str, Any]) -> Terms:
         balance_cap=facts["balance_cap"],
         overdraft=Overdraft(facts["overdraft"]),
         restored_days=facts["restored_days"],
+        warning_days=tuple(facts["warning_days"]),
+        warned_first=facts["warned_first"],
+        birthday=_birthday_of(facts["birthday"]),
     )
+
+
+def _birthday_of(facts: Mapping[str, Any]) -> BirthdayRule:
+    return BirthdayRule(facts["points"], date.fromisoformat(facts["since"]))
 
 
 def _change_facts(change: PolicyChange) -> Item:

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.ledger.birthdays import birthday_moved
 from loyalty.domain.ledger.caps import counted
 from loyalty.domain.ledger.entry import Effect, Entry, EntryKind
 from loyalty.domain.ledger.lots import LotDate, Lots, moved
 from loyalty.domain.ledger.member import Hold, Member, Pending, Profile, Standing, Warned
 
 ACTIVITY = frozenset({EntryKind.EARN, EntryKind.ACTIVATE, EntryKind.SPEND, EntryKind.CAPTURE})
-"""The kinds that are something the customer did: they restart the clock of the ``inactivity`` policy."""
+"""The kinds that are something the customer did, birthday presents excepted; see ``is_activity``."""
 
 ERASED = "erased"
 """Topic of the notice after which nothing says who the member was."""
+
+
+def is_activity(effect: Effect) -> bool:
+    """Whether the customer did something: it restarts the clock of the ``inactivity`` policy."""
+    return effect.kind in ACTIVITY and not effect.birthday_done
 
 
 def apply(member: Member, entry: Entry) -> Member:
@@ -34,11 +40,12 @@ def apply(member: Member, entry: Entry) -> Member:
         return _emptied(member, entry)
     pendings, holds = _claims(member, effect)
     lots = moved(member.lots, effect.redated, effect.lots)
+    standing, profile = effect.standing or member.standing, _profile(member, entry)
     return replace(
         member,
         version=entry.seq,
         last_hash=entry.hash,
-        standing=effect.standing or member.standing,
+        standing=standing,
         amounts=member.amounts + effect.change,
         lots=lots,
         pendings=pendings,
@@ -46,9 +53,11 @@ def apply(member: Member, entry: Entry) -> Member:
         earned_in=counted(member.earned_in, effect.earned_in, entry.recorded_at),
         warned=_warned(member, entry, lots),
         expiry_revision=member.expiry_revision if effect.expiry_revision is None else effect.expiry_revision,
-        profile=_profile(member, entry),
+        birthday_since=_birthday_since(member, standing, profile, entry.recorded_at),
+        birthday_done="" if effect.topic == ERASED else effect.birthday_done or member.birthday_done,
+        profile=profile,
         created_at=member.created_at or entry.recorded_at,
-        last_activity_at=entry.recorded_at if effect.kind in ACTIVITY else member.last_activity_at,
+        last_activity_at=entry.recorded_at if is_activity(effect) else member.last_activity_at,
     )
 
 
@@ -97,6 +106,14 @@ def _warned(member: Member, entry: Entry, lots: Lots) -> dict[LotDate, Warned]:
     over = (entry.recorded_at.date() - timedelta(days=1)).isoformat()
     told = {**member.warned, **entry.effect.warned}
     return {day: warned for day, warned in sorted(told.items()) if day >= over or day in lots}
+
+
+def _birthday_since(member: Member, standing: Standing, profile: Profile, now: datetime) -> datetime | None:
+    if standing is not Standing.MEMBER or not profile.birthday:
+        return None
+    if member.birthday_since is None or birthday_moved(member.profile.birthday, profile.birthday):
+        return now
+    return member.birthday_since
 
 
 def _profile(member: Member, entry: Entry) -> Profile:

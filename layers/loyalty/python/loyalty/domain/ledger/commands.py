@@ -164,6 +164,14 @@ class Warn:
 
 
 @dataclass(frozen=True, slots=True)
+class Celebrate:
+    """Deal with a birthday: give points for it, or none and note that (R169)."""
+
+    day: date
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
 class Identify:
     """Set profile fields (``""`` clears one) and, if given, the standing."""
 
@@ -205,6 +213,7 @@ Action = (
     | Redate
     | Notify
     | Warn
+    | Celebrate
     | Identify
     | Erase
     | MergeOut

@@ -7,13 +7,14 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from loyalty.domain.ledger.apply import ACTIVITY, apply
+from loyalty.domain.ledger.apply import apply, is_activity
 from loyalty.domain.ledger.commands import (
     Action,
     Activate,
     Adjust,
     Cancel,
     Capture,
+    Celebrate,
     Command,
     Earn,
     Erase,
@@ -33,7 +34,7 @@ from loyalty.domain.ledger.commands import (
 )
 from loyalty.domain.ledger.correcting import adjust, reverse
 from loyalty.domain.ledger.decisions import Case, Posting, Refusal, settled_lots
-from loyalty.domain.ledger.earning import activate, cancel, earn, pend
+from loyalty.domain.ledger.earning import activate, cancel, celebrate, earn, pend
 from loyalty.domain.ledger.entry import Effect, Entry, Private
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.ledger.noticing import erase, identify, merge_in, merge_out, notify, redate, warn
@@ -65,7 +66,7 @@ def decide(
         effect = replace(effect, standing=effect.standing or introduction.standing)
         profile = {**introduction.profile, **profile}
     if effect.standing is not Standing.MERGED:
-        effect = settled_lots(case, effect, activity=effect.kind in ACTIVITY)
+        effect = settled_lots(case, effect, activity=is_activity(effect))
         if effect.expiry_revision is None:
             effect = replace(effect, expiry_revision=_revision_reached(case))
     story = command.narrative
@@ -128,6 +129,7 @@ _DECISIONS: Mapping[type[Action], Callable[[Case, Any], Effect | Refusal]] = {
     Redate: redate,
     Notify: notify,
     Warn: warn,
+    Celebrate: celebrate,
     Identify: identify,
     Erase: erase,
     MergeOut: merge_out,

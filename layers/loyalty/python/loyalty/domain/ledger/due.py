@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 
+from loyalty.domain.ledger.birthdays import due_birthday, next_birthday
 from loyalty.domain.ledger.commands import (
     Action,
     Activate,
+    Celebrate,
     Command,
     CommandKey,
     Expire,
@@ -38,10 +40,24 @@ def next_due(member: Member, terms: Terms) -> datetime | None:
 
 
 def next_notice(member: Member, terms: Terms, now: datetime) -> Command | None:
-    """The first thing a member is to be told of at ``now``, or None.
+    """The first thing a member is to be told of or given at ``now``, or None.
 
-    Notices are the sweep's alone: nothing a member does waits for them, and what it does may make them needless.
+    These are the sweep's alone: nothing a member does waits for them, and what it does may make them needless.
     """
+    return next((notice for notice_of in NOTICES if (notice := notice_of(member, terms, now))), None)
+
+
+def _birthday(member: Member, terms: Terms, now: datetime) -> Command | None:
+    found = due_birthday(member, terms, now)
+    if found is None:
+        return None
+    day, points = found
+    narrative = Narrative(SCHEDULE, ACTOR, now, "Birthday", event_type="points_earned_birthday" if points else "")
+    key = CommandKey("birthday", f"{member.member_id}|{day.year}", natural=True)
+    return Command(key, Celebrate(day, points), narrative)
+
+
+def _warning(member: Member, terms: Terms, now: datetime) -> Command | None:
     found = due_warning(member, terms, now)
     if found is None:
         return None
@@ -72,8 +88,11 @@ def _next_act_due(member: Member, terms: Terms) -> datetime | None:
     return min(moments, default=None)
 
 
-DUE_KINDS: tuple[Callable[[Member, Terms], datetime | None], ...] = (_next_act_due, next_warning)
-"""Everything that can fall due on a member. A new kind is registered here; index and sweep need not know it."""
+DUE_KINDS: tuple[Callable[[Member, Terms], datetime | None], ...] = (_next_act_due, next_warning, next_birthday)
+"""When each kind of thing falls due on a member. A new kind is registered here; index and sweep need not know it."""
+
+NOTICES: tuple[Callable[[Member, Terms, datetime], Command | None], ...] = (_birthday, _warning)
+"""What the sweep alone posts, in the order it does."""
 
 
 def next_act(member: Member, terms: Terms, now: datetime) -> Command | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loyalty.domain.ledger.amounts import Amounts
-from loyalty.domain.ledger.commands import Activate, Cancel, Earn, Pend
+from loyalty.domain.ledger.commands import Activate, Cancel, Celebrate, Earn, Pend
 from loyalty.domain.ledger.decisions import (
     Case,
     Refusal,
@@ -90,6 +90,30 @@ def cancel(case: Case, action: Cancel) -> Effect | Refusal:
             {"pending": pending.points},
         )
     return Effect(EntryKind.CANCEL, Amounts(pending=-points), closed={action.pending_id: points})
+
+
+def celebrate(case: Case, action: Celebrate) -> Effect | Refusal:
+    """Give points for a birthday, once a year (R169); without points, note that it was missed."""
+    if refusal := refused_standing(case.member):
+        return refusal
+    if action.day.isoformat() <= case.member.birthday_done:
+        return Refusal("birthday_done", "This birthday was dealt with before.")
+    day = action.day.isoformat()
+    if not action.points:
+        return Effect(EntryKind.NOTICE, topic="birthday_missed", birthday_done=day)
+    if not valid_points(action.points):
+        return invalid_points()
+    granted = balance_room(case, action.points)
+    if granted <= 0:
+        return balance_cap_reached(case)
+    return points_effect(
+        EntryKind.EARN,
+        Amounts(available=granted, earned=granted),
+        given(case, granted, case.fresh_date),
+        rule="birthday",
+        shortfall=action.points - granted,
+        birthday_done=day,
+    )
 
 
 def balance_room(case: Case, points: int) -> int:

@@ -58,6 +58,7 @@ class Effect:
     ``lots`` is what the posting itself gave to (+) and took from (-) the lots; ``redated`` moves points between
     dates and sums to zero. ``pendings`` and ``holds`` are opened, ``closed`` are points of them that are gone.
     ``consumed`` names the lots a capture finally spent. ``shortfall`` is what could not be granted or taken back.
+    ``birthday_done`` is the birthday this dealt with (ISO date).
     """
 
     kind: EntryKind
@@ -77,6 +78,7 @@ class Effect:
     standing: Standing | None = None
     expiry_revision: int | None = None
     merged_into: str = ""
+    birthday_done: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,7 @@ def effect_facts(effect: Effect) -> dict[str, Any]:
         "shortfall": effect.shortfall,
         "standing": effect.standing.value if effect.standing else "",
         "merged_into": effect.merged_into,
+        "birthday_done": effect.birthday_done,
     }
     facts = {name: value for name, value in facts.items() if value}
     if effect.expiry_revision is not None:

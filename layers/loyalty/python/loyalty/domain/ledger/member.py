@@ -73,7 +73,8 @@ class Member:
 
     ``version`` is the number of the last entry, 0 for somebody who has none. ``earned_in`` maps a cap's bucket
     (see ``caps``) to what was earned in it. ``warned`` says what the member was told of its lots' dates.
-    ``expiry_revision`` is the program's expiry policy these lots follow.
+    ``expiry_revision`` is the program's expiry policy these lots follow. ``birthday_since`` is since when the birthday
+    of somebody who has joined is known, and ``birthday_done`` the last birthday that was dealt with (``birthdays``).
     """
 
     program: ProgramSlug
@@ -88,6 +89,8 @@ class Member:
     earned_in: Mapping[str, Earned] = field(default_factory=dict)
     warned: Mapping[LotDate, Warned] = field(default_factory=dict)
     expiry_revision: int = 0
+    birthday_since: datetime | None = None
+    birthday_done: str = ""
     profile: Profile = field(default_factory=Profile)
     merged_into: str = ""
     created_at: datetime | None = None

@@ -84,6 +84,7 @@ def merge_in(case: Case, action: MergeIn) -> Effect | Refusal:
         pendings=merged.pendings,
         holds=merged.holds,
         earned_in=merged.earned_in,
+        birthday_done=max(case.member.birthday_done, merged.birthday_done),
     )
 
 

@@ -28,6 +28,20 @@ class PolicyChange:
 
 
 @dataclass(frozen=True, slots=True)
+class BirthdayRule:
+    """What a birthday brings: points, 0 for nothing, for birthdays from the local day ``since`` on (R169)."""
+
+    points: int = 0
+    since: date = date(1970, 1, 1)
+
+    def paying(self, points: int, today: date) -> BirthdayRule:
+        """This rule with other points from ``today`` on; switching it on pays no birthday that was before."""
+        if points == self.points:
+            return self
+        return BirthdayRule(points, self.since if self.points else today)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """The terms in force.
 
@@ -49,6 +63,7 @@ class Terms:
     restored_days: int = 30
     warning_days: tuple[int, ...] = ()
     warned_first: bool = False
+    birthday: BirthdayRule = field(default_factory=BirthdayRule)
 
     def with_expiry(self, policy: ExpiryPolicy, today: date) -> Terms:
         """These terms with another expiry policy from ``today``, a local day, on."""
