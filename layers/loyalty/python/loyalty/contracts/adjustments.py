@@ -18,10 +18,16 @@ LONGEST_KEY = 255
 
 IDEMPOTENCY_HEADER = "idempotency-key"
 
+REVIEW_KEY = "review:"
+"""A key that begins so names a review of Klaviyo Reviews: an increase pays it once, whether a flow asks for it or the
+program's review rule comes first (R136)."""
+
 
 def _rendered(text: str) -> str:
     if is_template(text):
         raise Refused("unrendered_template", "This is template text that Klaviyo did not render")
+    if text.strip() == REVIEW_KEY:
+        raise Refused("no_review_id", "The review's id is missing; the trigger's event may have another name for it")
     return text
 
 

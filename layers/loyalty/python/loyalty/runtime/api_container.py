@@ -1,4 +1,4 @@
-"""Composition root of the API's functions; like ``container``, the place that knows concrete classes."""
+"""Composition root of ``balance_adjust``, and of what the API's functions share; it knows concrete classes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 def adjust_balances(settings: BalanceAdjustSettings) -> AdjustBalances:
     """What ``balance_adjust`` does."""
-    client, clock, randomness = _dynamodb(settings), SystemClock(), SystemRandomness()
+    client, clock, randomness = dynamodb(settings), SystemClock(), SystemRandomness()
     return AdjustBalances(
-        admit=_admission(client, settings, NoOperator()),
+        admit=admission(client, settings, NoOperator()),
         ledger=Ledger(DynamoLedger(client, settings.table_name), clock, randomness),
         unfinished=DynamoUnfinishedRequests(client, settings.table_name),
         clock=clock,
@@ -34,7 +34,8 @@ def adjust_balances(settings: BalanceAdjustSettings) -> AdjustBalances:
     )
 
 
-def _admission(client: DynamoDBClient, settings: WithTable, operator: OperatorKeys) -> AdmitCaller:
+def admission(client: DynamoDBClient, settings: WithTable, operator: OperatorKeys) -> AdmitCaller:
+    """Who admits callers to programs."""
     return AdmitCaller(
         keys=DynamoKeys(client, settings.table_name),
         programs=DynamoPrograms(client, settings.table_name),
@@ -44,5 +45,6 @@ def _admission(client: DynamoDBClient, settings: WithTable, operator: OperatorKe
     )
 
 
-def _dynamodb(settings: WithTable) -> DynamoDBClient:
+def dynamodb(settings: WithTable) -> DynamoDBClient:
+    """A client of the table."""
     return boto3.client("dynamodb", region_name=settings.region, config=CONFIG)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from loyalty.contracts.adjustments import (
     IDEMPOTENCY_HEADER,
+    REVIEW_KEY,
     AdjustmentForm,
     AdjustmentResult,
     AdjustmentsAnswer,
@@ -23,6 +24,7 @@ from loyalty.contracts.adjustments import (
     read_idempotency_key,
     warnings_for,
 )
+from loyalty.contracts.klaviyo_reviews import review_key
 from loyalty.domain.adjustments import Direction, UnknownMember
 from loyalty.domain.api_keys import Scope
 from loyalty.domain.errors import Conflict, KeyReused, Transient
@@ -179,7 +181,9 @@ class AdjustBalances:
 
     def _command(self, asked: _Asked, index: int, item: AdjustmentForm) -> Command:
         now = self.clock.now()
-        if item.idempotency_key:
+        if review := _review_of(asked, item):
+            key = CommandKey("review", review_key(review, None, None), natural=True)
+        elif item.idempotency_key:
             key = CommandKey("adjust", f"item|{item.idempotency_key}")
         elif asked.header_key:
             key = CommandKey("adjust", f"header|{asked.header_key}|{index}")
@@ -195,6 +199,14 @@ class AdjustBalances:
             event_type=asked.direction.event_type,
         )
         return Command(key, Adjust(asked.direction.signed(item.amount)), narrative)
+
+
+def _review_of(asked: _Asked, item: AdjustmentForm) -> str:
+    """The review an increase names by its key: the review rule and flows pay it once between them (R136)."""
+    key = item.idempotency_key or ""
+    if asked.direction is not Direction.INCREASE or not key.startswith(REVIEW_KEY):
+        return ""
+    return key.removeprefix(REVIEW_KEY).strip()
 
 
 def _derives(asked: _Asked) -> bool:

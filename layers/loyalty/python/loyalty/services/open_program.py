@@ -24,8 +24,10 @@ class OpenProgram:
     clock: Clock
     randomness: Randomness
 
-    def __call__(self, slug: str, name: str) -> Program:
+    def __call__(self, slug: str, name: str, timezone: str = "UTC") -> Program:
         """Store a program with the default settings and a secret of its own for member ids.
+
+        ``timezone`` is an IANA name.
 
         Raises:
             Invalid: slug or name are malformed.
@@ -39,7 +41,7 @@ class OpenProgram:
             name=name,
             id_key=self.randomness.salt(),
             created_at=self.clock.now(),
-            terms=Terms(warning_days=WARNING_DAYS),
+            terms=Terms(timezone=timezone, warning_days=WARNING_DAYS),
         )
         try:
             self.programs.create(program)

@@ -1,0 +1,196 @@
+"""Every operation of the HTTP API: the one table behind its routes, its template events and its OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from loyalty.contracts.adjustments import MOST_ITEMS, AdjustmentForm, AdjustmentsAnswer
+from loyalty.contracts.builder import BuilderForm, BuiltWebhook
+from loyalty.contracts.forms import Form
+from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument
+from loyalty.contracts.members import ActivityDocument, MemberDocument, MemberForm, PageForm, SummaryDocument
+from loyalty.contracts.settings import NewProgramForm, OpenedProgramDocument, ProgramDocument, SettingsForm
+
+Access = Literal["everybody", "operator", "balance:write", "members:read", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation. ``items`` says that the body is an array of ``body``; ``headers`` are optional ones it reads."""
+
+    operation_id: str
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    summary: str
+    access: Access
+    answer: type[BaseModel] | None
+    status: int = 200
+    also: int | None = None
+    body: type[BaseModel] | None = None
+    items: bool = False
+    query: type[Form] | None = None
+    headers: tuple[str, ...] = ()
+    details: str = ""
+    example: Any = None
+    answered: Mapping[str, Any] | None = field(default=None)
+
+    @property
+    def route(self) -> str:
+        """The path in the words of the resolver."""
+        return re.sub(r"\{(\w+)\}", r"<\1>", self.path)
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """Names in the path."""
+        return re.findall(r"\{(\w+)\}", self.path)
+
+
+_ADJUSTMENT = {
+    "email": "sarah.mason@klaviyo-demo.com",
+    "amount": 100,
+    "reason": "Bonus points from Klaviyo flow",
+    "idempotency_key": "welcome-01GDDKASAP8TKDDA2GRZDSVP4H",
+}
+
+
+def _adjusting(way: str, summary: str, points: int) -> Operation:
+    result = {
+        "index": 0,
+        "status": "posted",
+        "entry_id": "5iqmh2vxt5wzqk3s7yd2c4a6be-0000000001",
+        "points": points,
+        "balance": max(points, 0),
+        "replayed": False,
+        "warnings": [],
+    }
+    return Operation(
+        f"{way}_balance",
+        "POST",
+        f"/programs/{{slug}}/balance/{way}",
+        summary,
+        "balance:write",
+        AdjustmentsAnswer,
+        body=AdjustmentForm,
+        items=True,
+        headers=("Idempotency-Key", "X-Klaviyo-Flow-ID"),
+        details=(
+            f"1 to {MOST_ITEMS} adjustments. The whole request is checked first: when anything is wrong, everything "
+            "that is wrong is told and nothing happens. Refusals of a business kind are part of a 200. Trouble that "
+            "passes is a 503 with Retry-After; send the very same request again then. With idempotency keys that never "
+            "counts twice; without them neither, unless an outage takes even the note of what was done."
+        ),
+        example=[_ADJUSTMENT],
+        answered={"results": [result]},
+    )
+
+
+BALANCE_OPERATIONS = (
+    _adjusting("increase", "Add points to balances", 100),
+    _adjusting("decrease", "Take points from balances", -100),
+)
+
+_PROGRAM = "/programs/{slug}"
+_MEMBER = "/programs/{slug}/members/{email}"
+
+PROGRAM_OPERATIONS = (
+    Operation(
+        "create_program",
+        "POST",
+        "/programs",
+        "Open a program",
+        "operator",
+        OpenedProgramDocument,
+        201,
+        body=NewProgramForm,
+        example={"slug": "candles", "name": "Candle Club", "timezone": "Europe/Berlin"},
+    ),
+    Operation("read_settings", "GET", f"{_PROGRAM}/settings", "A program's settings", "admin", ProgramDocument),
+    Operation(
+        "change_settings",
+        "PUT",
+        f"{_PROGRAM}/settings",
+        "Replace a program's settings",
+        "admin",
+        ProgramDocument,
+        body=SettingsForm,
+        headers=("If-Match",),
+        details=(
+            "If-Match names the version that was read: without it the answer is 428, with another one 412. A changed "
+            "expiry policy holds from today on: nothing expires earlier than promised."
+        ),
+    ),
+    Operation("list_keys", "GET", f"{_PROGRAM}/keys", "A program's API keys", "admin", KeysDocument),
+    Operation(
+        "create_key",
+        "POST",
+        f"{_PROGRAM}/keys",
+        "Make an API key",
+        "admin",
+        IssuedKeyDocument,
+        201,
+        body=KeyForm,
+        example={"name": "Klaviyo flows", "scopes": ["balance:write"]},
+    ),
+    Operation(
+        "rotate_key",
+        "POST",
+        f"{_PROGRAM}/keys/{{key_id}}/rotate",
+        "Make a key in the place of another",
+        "admin",
+        IssuedKeyDocument,
+        201,
+        details="Both keys are live until the old one is revoked.",
+    ),
+    Operation(
+        "revoke_key", "DELETE", f"{_PROGRAM}/keys/{{key_id}}", "Let a key open nothing any more", "admin", KeyDocument
+    ),
+    Operation("read_member", "GET", _MEMBER, "A member's state", "members:read", MemberDocument),
+    Operation(
+        "change_member",
+        "PUT",
+        _MEMBER,
+        "Change a member, or bring one in",
+        "admin",
+        MemberDocument,
+        also=201,
+        body=MemberForm,
+        headers=("Idempotency-Key",),
+        example={"state": "member", "first_name": "Sarah"},
+    ),
+    Operation(
+        "read_activity",
+        "GET",
+        f"{_MEMBER}/activity",
+        "A member's activity log, newest first",
+        "members:read",
+        ActivityDocument,
+        query=PageForm,
+    ),
+    Operation(
+        "read_summary",
+        "GET",
+        f"{_MEMBER}/summary",
+        "What a member may see of the own account",
+        "members:read",
+        SummaryDocument,
+        details="For storefronts and Klaviyo's Customer Hub. Whoever has not joined, or is excluded, is a 404.",
+    ),
+    Operation(
+        "build_webhook",
+        "GET",
+        f"{_PROGRAM}/webhook-builder",
+        "A webhook action for a Klaviyo flow, ready to paste",
+        "balance:write",
+        BuiltWebhook,
+        query=BuilderForm,
+        details="The headers hold the very key that this request was made with.",
+    ),
+    Operation("read_openapi", "GET", "/openapi.json", "This description", "everybody", None),
+)
+
+OPERATIONS = (*BALANCE_OPERATIONS, *PROGRAM_OPERATIONS)

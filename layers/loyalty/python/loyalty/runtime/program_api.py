@@ -1,0 +1,247 @@
+"""The routes of ``program_api``: what each takes from a request, which use case it asks, and how that is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from pydantic import BaseModel
+
+from loyalty.contracts.adjustments import IDEMPOTENCY_HEADER, read_idempotency_key
+from loyalty.contracts.builder import BuilderForm, build_webhook
+from loyalty.contracts.forms import filled_in
+from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument, scopes_of
+from loyalty.contracts.members import PAGE, MemberForm
+from loyalty.contracts.openapi import openapi_json
+from loyalty.contracts.operations import PROGRAM_OPERATIONS
+from loyalty.contracts.settings import (
+    NewProgramForm,
+    OpenedProgramDocument,
+    ProgramDocument,
+    SettingsForm,
+    TechnicalDocument,
+    settings_form,
+)
+from loyalty.contracts.strict_json import read_json
+from loyalty.domain.adjustments import Direction
+from loyalty.domain.api_keys import OPERATOR, Scope
+from loyalty.domain.errors import Invalid, VersionMissing
+from loyalty.domain.moments import utc_text
+from loyalty.domain.program import Program
+from loyalty.runtime import http
+from loyalty.runtime.observability import report
+from loyalty.services.admit_caller import AdmitCaller, Admitted, Caller
+from loyalty.services.keep_keys import IssuedKey, KeepKeys
+from loyalty.services.keep_settings import KeepSettings
+from loyalty.services.open_program import OpenProgram
+from loyalty.services.read_members import Members
+
+MOST_BYTES = 64 * 1024
+
+_FormT = TypeVar("_FormT", bound=BaseModel)
+
+_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a change of this API tells about itself."""
+
+    message: str
+    ids: Mapping[str, str | int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: its headers by lower-cased name, its query, its body, and the root of the API it came in by."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    base_url: str
+
+    @property
+    def caller(self) -> Caller:
+        """Who is calling."""
+        return Caller.of(self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramApi:
+    """What ``program_api`` does, by operation."""
+
+    admit: AdmitCaller
+    open_program: OpenProgram
+    settings: KeepSettings
+    keys: KeepKeys
+    members: Members
+
+    def create_program(self, call: Call) -> Response[str]:
+        """Open a program; the operator's alone."""
+        self.admit.operator_only(call.caller)
+        form = _form(NewProgramForm, call)
+        program = self.open_program(form.slug, form.name, form.timezone)
+        issued = self.keys.create(program.slug, "First key", [Scope.ADMIN])
+        report(Done("program opened", {"program": program.slug, "key_id": issued.key.key_id}))
+        document = OpenedProgramDocument(program=self._document(program), api_key=issued.text)
+        return _told(document, HTTPStatus.CREATED, cache_control="no-store", etag=_etag(program))
+
+    def read_settings(self, call: Call, slug: str) -> Response[str]:
+        """A program with its settings."""
+        program = self._admitted(call, slug, Scope.ADMIN).program
+        return _told(self._document(program), etag=_etag(program))
+
+    def change_settings(self, call: Call, slug: str) -> Response[str]:
+        """Replace a program's settings."""
+        admitted = self._admitted(call, slug, Scope.ADMIN)
+        version = _version(call.headers.get("if-match"))
+        program = self.settings(admitted.program, _form(SettingsForm, call), version)
+        report(Done("settings changed", {"program": slug, "key_id": admitted.actor, "version": program.version}))
+        return _told(self._document(program), etag=_etag(program))
+
+    def list_keys(self, call: Call, slug: str) -> Response[str]:
+        """A program's keys."""
+        program = self._admitted(call, slug, Scope.ADMIN).program
+        return _told(KeysDocument(keys=self._key_documents(program)))
+
+    def create_key(self, call: Call, slug: str) -> Response[str]:
+        """Make a key."""
+        admitted = self._admitted(call, slug, Scope.ADMIN)
+        form = _form(KeyForm, call)
+        issued = self.keys.create(admitted.program.slug, form.name, scopes_of(form), per_minute=form.per_minute)
+        return _issued(admitted, issued)
+
+    def rotate_key(self, call: Call, slug: str, key_id: str) -> Response[str]:
+        """Make a key in the place of another, which lives on until it is revoked."""
+        admitted = self._admitted(call, slug, Scope.ADMIN)
+        return _issued(admitted, self.keys.rotate(admitted.program.slug, key_id))
+
+    def revoke_key(self, call: Call, slug: str, key_id: str) -> Response[str]:
+        """Let a key open nothing any more."""
+        admitted = self._admitted(call, slug, Scope.ADMIN)
+        key = self.keys.revoke(admitted.program.slug, key_id)
+        report(Done("key revoked", {"program": slug, "key_id": admitted.actor, "revoked": key.key_id}))
+        return _told(KeyDocument.of(key))
+
+    def read_member(self, call: Call, slug: str, email: str) -> Response[str]:
+        """A member's state."""
+        program = self._admitted(call, slug, Scope.MEMBERS_READ).program
+        return _told(self.members.state(program, unquote(email)))
+
+    def change_member(self, call: Call, slug: str, email: str) -> Response[str]:
+        """Change a member, or bring one in."""
+        admitted = self._admitted(call, slug, Scope.ADMIN)
+        key = read_idempotency_key(call.headers.get(IDEMPOTENCY_HEADER))
+        form = _form(MemberForm, call)
+        new, document = self.members.save(admitted.program, unquote(email), form, key=key, actor=admitted.actor)
+        ids = {"program": slug, "key_id": admitted.actor, "member_id": document.member_id}
+        report(Done("member changed", ids, {"MembersCreated": int(new)}))
+        return _told(document, HTTPStatus.CREATED if new else HTTPStatus.OK)
+
+    def read_activity(self, call: Call, slug: str, email: str) -> Response[str]:
+        """A page of a member's activity log."""
+        program = self._admitted(call, slug, Scope.MEMBERS_READ).program
+        limit = _whole(call.query.get("limit") or str(PAGE), "invalid_limit")
+        cursor = call.query.get("cursor") or ""
+        return _told(self.members.activity(program, unquote(email), cursor=cursor, limit=limit))
+
+    def read_summary(self, call: Call, slug: str, email: str) -> Response[str]:
+        """What a member may see."""
+        program = self._admitted(call, slug, Scope.MEMBERS_READ).program
+        return _told(self.members.summary(program, unquote(email)))
+
+    def build_webhook(self, call: Call, slug: str) -> Response[str]:
+        """A webhook action to paste; it holds the key that asked for it, which is why nobody may store it."""
+        admitted = self._admitted(call, slug, Scope.BALANCE_WRITE)
+        asked: BuilderForm = filled_in(BuilderForm, BuilderForm.facts(call.query), "query")
+        api_key = "" if admitted.actor == OPERATOR else call.caller.key
+        built = build_webhook(
+            admitted.program,
+            call.base_url,
+            api_key,
+            direction=Direction(asked.direction),
+            idea=asked.idea,
+            amount=asked.amount,
+        )
+        return _told(built, cache_control="no-store")
+
+    def read_openapi(self, call: Call) -> Response[str]:
+        """This API's description; for everybody."""
+        return http.answered(openapi_json(call.base_url))
+
+    def _admitted(self, call: Call, slug: str, scope: Scope) -> Admitted:
+        return self.admit(call.caller, slug, scope)
+
+    def _document(self, program: Program) -> ProgramDocument:
+        return ProgramDocument(
+            slug=program.slug,
+            version=program.version,
+            created_at=utc_text(program.created_at),
+            settings=settings_form(program),
+            technical=TechnicalDocument(slug=program.slug, api_keys=self._key_documents(program)),
+        )
+
+    def _key_documents(self, program: Program) -> tuple[KeyDocument, ...]:
+        return tuple(map(KeyDocument.of, self.keys.all_of(program.slug)))
+
+
+def resolver(service: Callable[[], ProgramApi]) -> APIGatewayRestResolver:
+    """A resolver with every route of this API; ``service`` gives the use cases when a request is there."""
+    api = http.api()
+    for operation in PROGRAM_OPERATIONS:
+        api.route(operation.route, operation.method)(_handler(api, service, operation.operation_id))
+    return api
+
+
+def _handler(
+    api: APIGatewayRestResolver, service: Callable[[], ProgramApi], operation_id: str
+) -> Callable[..., Response[str]]:
+    def handle(**path: str) -> Response[str]:
+        request = http.request(api)
+        query = api.current_event.query_string_parameters or {}
+        call = Call(request.headers, query, request.body, http.base_url(api))
+        answer: Response[str] = getattr(service(), operation_id)(call, **path)
+        return answer
+
+    return handle
+
+
+def _form(form: type[_FormT], call: Call) -> _FormT:
+    checked: _FormT = filled_in(form, read_json(call.body, MOST_BYTES), "body")
+    return checked
+
+
+def _told(document: BaseModel, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Response[str]:
+    return http.answered(document.model_dump_json(), status, **headers)
+
+
+def _issued(admitted: Admitted, issued: IssuedKey) -> Response[str]:
+    ids = {"program": admitted.program.slug, "key_id": admitted.actor, "issued": issued.key.key_id}
+    report(Done("key issued", ids))
+    document = IssuedKeyDocument(api_key=issued.text, key=KeyDocument.of(issued.key))
+    return _told(document, HTTPStatus.CREATED, cache_control="no-store")
+
+
+def _etag(program: Program) -> str:
+    return f'"{program.version}"'
+
+
+def _version(if_match: str | None) -> int:
+    if not if_match:
+        raise VersionMissing("Name the version you read in the header If-Match.")
+    match = _VERSION.fullmatch(if_match.strip())
+    if match is None:
+        raise Invalid("If-Match is not a version of settings.", code="invalid_version")
+    return int(match[1])
+
+
+def _whole(text: str, code: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Invalid("A whole number was expected.", code=code)
+    return int(text)

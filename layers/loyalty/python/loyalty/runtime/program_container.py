@@ -1,0 +1,36 @@
+"""Composition root of ``program_api``; the balance API does without what this imports."""
+
+from __future__ import annotations
+
+import boto3
+
+from loyalty.adapters.aws import CONFIG
+from loyalty.adapters.dynamodb.key_store import DynamoKeys
+from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
+from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.dynamodb.settings_store import DynamoSettings
+from loyalty.adapters.secrets import OperatorSecret, StoredSecret
+from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.runtime.api_container import admission, dynamodb
+from loyalty.runtime.program_api import ProgramApi
+from loyalty.runtime.settings import ProgramApiSettings
+from loyalty.services.keep_keys import KeepKeys
+from loyalty.services.keep_settings import KeepSettings
+from loyalty.services.open_program import OpenProgram
+from loyalty.services.posting import Ledger
+from loyalty.services.read_members import Members
+
+
+def program_api(settings: ProgramApiSettings) -> ProgramApi:
+    """What ``program_api`` does."""
+    client, clock, randomness = dynamodb(settings), SystemClock(), SystemRandomness()
+    secrets = boto3.client("secretsmanager", region_name=settings.region, config=CONFIG)
+    operator = OperatorSecret(StoredSecret(secrets, settings.operator_key_secret, clock))
+    table = settings.table_name
+    return ProgramApi(
+        admit=admission(client, settings, operator),
+        open_program=OpenProgram(DynamoPrograms(client, table), clock, randomness),
+        settings=KeepSettings(DynamoSettings(client, table), clock),
+        keys=KeepKeys(DynamoKeys(client, table), clock, randomness),
+        members=Members(Ledger(DynamoLedger(client, table), clock, randomness)),
+    )
