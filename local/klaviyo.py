@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ def reachable_klaviyo(state: Path, logs: Path) -> Iterator[Klaviyo]:
     """
     url, private_key = os.environ.get("KLAVIYO_BASE_URL", ""), os.environ.get("KLAVIYO_API_KEY", "")
     if url:
+        if not re.fullmatch(r"https?://[^/]+/?", url):
+            raise StackError("KLAVIYO_BASE_URL is a scheme and a host, such as https://a.klaviyo.com, without a path.")
         if not private_key:
             raise StackError(
                 "KLAVIYO_BASE_URL names another Klaviyo, so KLAVIYO_API_KEY must hold a private key for it."
