@@ -265,10 +265,10 @@ def test_a_secret_that_cannot_be_opened_is_an_operators_matter(world: World) -> 
 
 
 def rotate(world: World, *sealed: bytes) -> None:
-    connection = world.program.connection
-    assert connection
+    stored = world.programs.programs[world.program.slug]
+    assert stored.connection
     webhook = Webhook(WEBHOOK_ID, (), sealed)
-    world.programs.save_connection(world.program.slug, replace(connection, webhooks=(webhook,)))
+    world.programs.save_connection(stored.slug, replace(stored.connection, webhooks=(webhook,)))
 
 
 def counted(world: World) -> list[str]:

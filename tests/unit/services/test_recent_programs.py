@@ -58,9 +58,8 @@ def test_a_secret_that_is_no_longer_stored_is_forgotten() -> None:
     programs = MemoryPrograms(program)
     recent = RecentPrograms(programs, vault, FixedClock())
     recent.look_up(CANDLES, WEBHOOK_ID)
-    programs.save_connection(CANDLES, replace(a_connection(), webhooks=()))
+    programs.programs[CANDLES] = replace(program, connection=a_connection())
     assert recent.look_up(CANDLES, WEBHOOK_ID, fresh=True).secrets == ()
-    assert program.connection
-    programs.save_connection(CANDLES, program.connection)
+    programs.programs[CANDLES] = program
     assert recent.look_up(CANDLES, WEBHOOK_ID, fresh=True).secrets == (SECRET,)
     assert vault.decryptions == 2
