@@ -27,6 +27,7 @@ class Description:
     credentials_key_id: str
     operator_key: str
     program: str
+    api_key: str
     webhook_id: str
     webhook_secret: str
 

@@ -13,13 +13,16 @@ from local.inspection import Inspection
 from local.processes import StackError
 from loyalty.adapters.dynamodb.audit import DynamoAudit
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
+from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.klaviyo.connections import KlaviyoClients
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.domain.api_keys import Scope
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, Webhook
 from loyalty.domain.errors import LoyaltyError
 from loyalty.services.first_sync import StartFirstSync
+from loyalty.services.keep_keys import KeepKeys
 from loyalty.services.open_program import OpenProgram
 from loyalty.services.review_webhook_registration import REVIEW_TOPICS, RegisterReviewWebhook
 
@@ -42,6 +45,7 @@ class DemoProgram:
     slug: ProgramSlug
     webhook_id: str
     webhook_secret: str = field(repr=False)
+    api_key: str = field(repr=False)
 
 
 def seed(emulator: Emulator, klaviyo: Klaviyo, outputs: Mapping[str, str], api_url: str) -> DemoProgram:
@@ -73,7 +77,9 @@ def seed(emulator: Emulator, klaviyo: Klaviyo, outputs: Mapping[str, str], api_u
     webhook = _webhook(clients, klaviyo, vault, slug, f"{api_url}/webhooks/klaviyo/{slug}")
     programs.save_connection(slug, replace(connection, webhooks=(webhook,), reviews_detected=True))
     StartFirstSync(programs, DynamoAudit(dynamodb, table, clock))(slug)
-    return DemoProgram(slug, webhook.id, vault.decrypt(slug, webhook.secrets[0]))
+    keys = KeepKeys(DynamoKeys(dynamodb, table), clock, randomness)
+    api_key = keys.create(slug, "Demo", [Scope.ADMIN]).text
+    return DemoProgram(slug, webhook.id, vault.decrypt(slug, webhook.secrets[0]), api_key)
 
 
 def _enter_app(emulator: Emulator, klaviyo: Klaviyo, outputs: Mapping[str, str], api_url: str) -> None:

@@ -127,6 +127,7 @@ def _deployed(emulator: Emulator, klaviyo: Klaviyo, logs: Path, say: Callable[[s
         credentials_key_id=outputs["CredentialsKeyId"],
         operator_key=operator_key["SecretString"],
         program=program.slug,
+        api_key=program.api_key,
         webhook_id=program.webhook_id,
         webhook_secret=program.webhook_secret,
     )
