@@ -13,6 +13,7 @@ import click
 from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import MemberId
 from loyalty.services.verify_ledger import Totals, VerifyLedger
+from tallyhook import member_commands, program_commands
 from tallyhook.stack import Stack, open_stack
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except LoyaltyError as error:
-            raise click.ClickException(f"{error.message} ({error.code})") from error
+            places = [f"\n  {each['where']}: {each['message']}" for each in error.facts.get("errors", [])]
+            raise click.ClickException(f"{error.message} ({error.code}){''.join(places)}") from error
 
 
 @click.group(cls=Commands)
@@ -48,6 +50,10 @@ class Commands(click.Group):
 def main(context: click.Context, name: str | None, local: Path | None) -> None:
     """Look after a Tallyhook deployment."""
     context.obj = open_stack(name, local)
+
+
+for _each in (program_commands.program, program_commands.key, member_commands.member, member_commands.adjust):
+    main.add_command(_each)
 
 
 @main.command()

@@ -12,9 +12,17 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loyalty.adapters.dynamodb.audit import DynamoAudit
+from loyalty.adapters.dynamodb.key_store import DynamoKeys
+from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
-from loyalty.adapters.system import SystemClock
+from loyalty.adapters.dynamodb.settings_store import DynamoSettings
+from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.identity import program_slug
+from loyalty.services.keep_keys import KeepKeys
+from loyalty.services.keep_settings import KeepSettings
+from loyalty.services.open_program import OpenProgram
+from loyalty.services.posting import Ledger
+from loyalty.services.read_members import Members
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,6 +39,32 @@ class Stack:
 
     client: DynamoDBClient
     table: str
+    api_url: str
+
+    @property
+    def ledger(self) -> Ledger:
+        """The one way to change a member."""
+        return Ledger(DynamoLedger(self.client, self.table), SystemClock(), SystemRandomness())
+
+    @property
+    def members(self) -> Members:
+        """Its members."""
+        return Members(self.ledger)
+
+    @property
+    def keys(self) -> KeepKeys:
+        """Its API keys."""
+        return KeepKeys(DynamoKeys(self.client, self.table), SystemClock(), SystemRandomness())
+
+    @property
+    def settings(self) -> KeepSettings:
+        """Changes of its programs' settings."""
+        return KeepSettings(DynamoSettings(self.client, self.table), SystemClock())
+
+    @property
+    def open_program(self) -> OpenProgram:
+        """Opens programs in it."""
+        return OpenProgram(DynamoPrograms(self.client, self.table), SystemClock(), SystemRandomness())
 
     @property
     def audit(self) -> DynamoAudit:
@@ -66,7 +100,7 @@ def open_stack(name: str | None, local: Path | None) -> Stack:
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"The stack {name!r} cannot be looked up: {error}") from error
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
-    return Stack(boto3.client("dynamodb"), outputs["TableName"])
+    return Stack(boto3.client("dynamodb"), outputs["TableName"], outputs["ApiUrl"])
 
 
 def _described(description: dict[str, Any]) -> Stack:
@@ -77,4 +111,4 @@ def _described(description: dict[str, Any]) -> Stack:
         aws_access_key_id=LOCAL_KEY,
         aws_secret_access_key=LOCAL_KEY,
     )
-    return Stack(client, description["table"])
+    return Stack(client, description["table"], description["api_url"])

@@ -1,0 +1,112 @@
+"""Members and their points, from a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from loyalty.contracts.adjustments import AdjustmentForm
+from loyalty.contracts.forms import filled_in
+from loyalty.contracts.members import LONGEST_PAGE, PAGE, MemberForm
+from loyalty.domain.adjustments import Direction
+from loyalty.domain.api_keys import OPERATOR
+from loyalty.domain.identity import Address
+from loyalty.domain.ledger.amounts import MAX_POINTS
+from loyalty.domain.ledger.commands import Adjust, Command, CommandKey, Narrative
+from loyalty.domain.ledger.decisions import Refusal
+from loyalty.domain.ledger.entry import Source
+from tallyhook.output import json_option, show
+
+if TYPE_CHECKING:
+    from tallyhook.stack import Stack
+
+AMOUNT = click.IntRange(1, MAX_POINTS)
+
+
+@click.group()
+def member() -> None:
+    """Members of programs."""
+
+
+@member.command("show")
+@click.argument("slug")
+@click.argument("email")
+@json_option
+@click.pass_obj
+def show_member(stack: Stack, slug: str, email: str, as_json: bool) -> None:
+    """Show the member of program SLUG with the address EMAIL."""
+    show(stack.members.state(stack.program(slug), email), as_json=as_json)
+
+
+@member.command("set")
+@click.argument("slug")
+@click.argument("email")
+@click.option("--state", type=click.Choice(["candidate", "member", "excluded"]))
+@click.option("--email", "new_email", help="Another address of the member.")
+@click.option("--external-id")
+@click.option("--phone", help="In the form of E.164.")
+@click.option("--first-name")
+@click.option("--last-name")
+@click.option("--birthday", help="As YYYY-MM-DD.")
+@json_option
+@click.pass_obj
+def set_member(stack: Stack, /, slug: str, email: str, as_json: bool, **given: str | None) -> None:
+    """Change the member EMAIL of program SLUG, or bring it in. What is not named stays as it is."""
+    found = stack.program(slug)
+    given["email"] = given.pop("new_email")
+    facts = {name: value for name, value in given.items() if value is not None}
+    form: MemberForm = filled_in(MemberForm, facts, "member")
+    _, document = stack.members.save(found, email, form, key="", actor=OPERATOR)
+    show(document, as_json=as_json)
+
+
+@member.command("log")
+@click.argument("slug")
+@click.argument("email")
+@click.option("--limit", type=click.IntRange(1, LONGEST_PAGE), default=PAGE, show_default=True)
+@json_option
+@click.pass_obj
+def show_log(stack: Stack, slug: str, email: str, limit: int, as_json: bool) -> None:
+    """Show the newest entries of a member's activity log."""
+    page = stack.members.activity(stack.program(slug), email, cursor="", limit=limit)
+    if as_json:
+        show(page, as_json=True)
+        return
+    for entry in page.entries:
+        who = f"{entry.actor} ({entry.source.kind} {entry.source.id}".rstrip() + ")"
+        click.echo(
+            f"{entry.recorded_at}  {entry.points:+d}  balance {entry.balance}  {entry.kind}  {who}  "
+            f"Klaviyo: {entry.delivery.state}  {entry.reason}".rstrip()
+        )
+
+
+@click.command()
+@click.argument("slug")
+@click.argument("email")
+@click.option("--add", type=AMOUNT, help="Points to add.")
+@click.option("--take", type=AMOUNT, help="Points to take.")
+@click.option("--reason", required=True, help="Why, as the activity log shows it.")
+@click.option("--key", default="", help="Idempotency key: the same adjustment with the same key happens once.")
+@click.pass_obj
+def adjust(stack: Stack, slug: str, email: str, add: int | None, take: int | None, reason: str, key: str) -> None:
+    """Add points to, or take points from, the member EMAIL of program SLUG (R171)."""
+    if (add is None) == (take is None):
+        raise click.UsageError("Say either --add or --take.")
+    direction = Direction.INCREASE if add else Direction.DECREASE
+    facts = {"email": email, "amount": add or take, "reason": reason}
+    form: AdjustmentForm = filled_in(AdjustmentForm, facts, "adjustment")
+    ledger, found = stack.ledger, stack.program(slug)
+    narrative = Narrative(
+        Source("staff"), OPERATOR, ledger.clock.now(), reason=form.reason, event_type=direction.event_type
+    )
+    command = Command(
+        CommandKey("adjust", f"staff|{key or ledger.randomness.salt()}"),
+        Adjust(direction.signed(form.amount)),
+        narrative,
+    )
+    outcome = ledger.post(found, Address("email", form.email), command)
+    if isinstance(outcome, Refusal):
+        raise click.ClickException(f"{outcome.message} ({outcome.code})")
+    again = " (done before)" if outcome.replayed else ""
+    click.echo(f"entry {outcome.entry_id}: {outcome.points:+d} points, balance {outcome.after.available}{again}")

@@ -1,0 +1,132 @@
+"""The operator's commands for programs, keys, members and points, over HTTP as on a local stack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto.server import ThreadedMotoServer
+
+from tallyhook.commands import main
+from tests.table import create_table
+
+EMAIL = "sarah.mason@klaviyo-demo.com"
+API_URL = "https://loyalty.klaviyo-demo.com/v1"
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """A terminal on a deployment with one program."""
+
+    description: Path
+
+    def run(self, *arguments: str, typed: str = "") -> str:
+        done = CliRunner().invoke(main, ["--local", str(self.description), *arguments], input=typed)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    def fails(self, *arguments: str, typed: str = "") -> str:
+        done = CliRunner().invoke(main, ["--local", str(self.description), *arguments], input=typed)
+        assert done.exit_code != 0
+        return done.output
+
+    def asked(self, *arguments: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run(*arguments, "--json"))
+        return found
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def terminal(server: str, tmp_path: Path) -> Terminal:
+    table = f"ledger-{uuid4().hex}"
+    described = {"aws_endpoint_url": server, "region": "eu-central-1", "table": table, "api_url": API_URL}
+    (tmp_path / "stack.json").write_text(json.dumps(described))
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=server,
+        region_name="eu-central-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    create_table(client, table)
+    terminal = Terminal(tmp_path / "stack.json")
+    terminal.run("program", "create", "candles", "Candle Club", "--timezone", "Europe/Berlin")
+    return terminal
+
+
+def test_a_program_is_opened_with_a_key_shown_once(terminal: Terminal) -> None:
+    issued = terminal.asked("program", "create", "soap", "Soap")
+    assert issued["api_key"].startswith(issued["key"]["prefix"])
+    assert "program_exists" in terminal.fails("program", "create", "soap", "Soap")
+    assert issued["api_key"] not in terminal.run("key", "list", "soap")
+
+
+def test_settings_are_printed_in_the_form_in_which_they_are_set(terminal: Terminal) -> None:
+    settings = json.loads(terminal.run("program", "settings", "candles"))
+    assert settings["timezone"] == "Europe/Berlin"
+    changed = json.dumps(settings | {"balance_cap": 500})
+    assert "version 2" in terminal.run("program", "set", "candles", "-", typed=changed)
+    assert json.loads(terminal.run("program", "settings", "candles"))["balance_cap"] == 500
+    wrong = json.dumps(settings | {"balance_cap": -1, "timezone": "Mars"})
+    complaint = terminal.fails("program", "set", "candles", "-", typed=wrong)
+    assert "timezone: Use a name of the IANA database" in complaint
+    assert "balance_cap: Input should be greater than 0" in complaint
+
+
+def test_keys_are_made_rotated_and_revoked(terminal: Terminal) -> None:
+    made = terminal.asked("key", "create", "candles", "Flows", "--scope", "balance:write")["key"]
+    assert (made["scopes"], made["per_minute"]) == (["balance:write"], 600)
+    rotated = terminal.asked("key", "rotate", "candles", made["key_id"])["key"]
+    assert rotated["replaces"] == made["key_id"]
+    assert terminal.asked("key", "revoke", "candles", made["key_id"])["revoked_at"]
+    listed = terminal.run("key", "list", "candles")
+    assert f"{made['key_id']}  Flows  balance:write  revoked" in listed
+    assert f"{rotated['key_id']}  Flows  balance:write  last used never" in listed
+    assert "unknown_key" in terminal.fails("key", "revoke", "candles", "x")
+
+
+def test_points_are_added_and_taken_with_a_reason_in_the_log(terminal: Terminal) -> None:
+    """R171, R182."""
+    terminal.run("member", "set", "candles", EMAIL, "--state", "member", "--first-name", "Sarah")
+    add = ("adjust", "candles", EMAIL, "--add", "100", "--reason", "Sorry for the delay", "--key", "ticket-7")
+    assert "+100 points, balance 100" in terminal.run(*add)
+    assert "(done before)" in terminal.run(*add)
+    assert "-30 points, balance 70" in terminal.run("adjust", "candles", EMAIL, "--take", "30", "--reason", "Mistake")
+    assert "insufficient_points" in terminal.fails("adjust", "candles", EMAIL, "--take", "99", "--reason", "x")
+    log = terminal.asked("member", "log", "candles", EMAIL)["entries"]
+    assert [(entry["points"], entry["reason"], entry["actor"], entry["source"]["kind"]) for entry in log[:2]] == [
+        (-30, "Mistake", "operator", "staff"),
+        (100, "Sorry for the delay", "operator", "staff"),
+    ]
+    assert "+100  balance 100  adjust  operator (staff)" in terminal.run("member", "log", "candles", EMAIL)
+    assert terminal.asked("member", "show", "candles", EMAIL)["balances"]["available"] == 70
+
+
+def test_nobody_is_made_up_by_an_adjustment(terminal: Terminal) -> None:
+    assert "unknown_member" in terminal.fails("adjust", "candles", EMAIL, "--add", "1", "--reason", "x")
+    for points in ((), ("--add", "1", "--take", "1")):
+        assert "either --add or --take" in terminal.fails("adjust", "candles", EMAIL, "--reason", "x", *points)
+
+
+def test_the_webhook_builder_prints_what_to_paste(terminal: Terminal) -> None:
+    """R132-R134."""
+    shown = terminal.run("program", "webhook", "candles", "--direction", "decrease", "--key", "tk_mine")
+    assert f"{API_URL}/programs/candles/balance/decrease" in shown
+    assert "api-key: tk_mine" in shown
+    built = terminal.asked("program", "webhook", "candles", "--idea", "birthday", "--amount", "25")
+    assert json.loads(built["body"])[0]["amount"] == 25
