@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import MISSING, Field, fields, replace
 from datetime import date, timedelta
 
 import pytest
 
+from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, FirstSync, Loss, Webhook
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
-from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, Terms
+from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, Terms
 from loyalty.domain.oauth import SealedTokens
 from loyalty.domain.reviews import ReviewRule
 from tests.builders import a_connection, a_program
@@ -34,13 +35,30 @@ EVERYTHING = a_program(
         warning_days=(14, 1),
         warned_first=True,
         birthday=BirthdayRule(100, date(2026, 3, 1)),
+        expiry_past=(
+            PolicyChange(0, NoExpiry(), date(1970, 1, 1)),
+            PolicyChange(3, Inactivity(Period(months=6)), date(2025, 7, 1)),
+        ),
     ),
     review_rule=ReviewRule(enabled=False, points=75, verified_only=False, version=3),
     naming="smile",
     events_off=frozenset({"points_expired", "points_adjusted_up"}),
     newcomers=Standing.CANDIDATE,
+    adjustment_rule=AdjustmentRule(UnknownMember.REFUSE, derived_keys=True),
     connection=None,
 )
+
+
+def test_everything_is_said_in_this_example() -> None:
+    """A field left at its default could be lost on its way and nobody would notice."""
+    program = replace(EVERYTHING, connection=a_connection())
+    for part in (program, program.terms, program.review_rule, program.adjustment_rule):
+        silent = [field.name for field in fields(part) if getattr(part, field.name) == _default(field)]
+        assert silent == []
+
+
+def _default(field: Field[object]) -> object:
+    return field.default_factory() if field.default_factory is not MISSING else field.default
 
 
 def test_an_unknown_program_is_not_there(storage: Storage) -> None:

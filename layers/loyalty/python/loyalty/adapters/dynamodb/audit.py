@@ -112,7 +112,8 @@ class DynamoAudit:
         yield expected.member(program, proof.member, stored_member or {}), stored_member, "member"
         marks = self._reversals(program, journal)
         for entry in journal:
-            yield expected.entry(entry, marks[entry.seq]), items[keys.entry_sk(entry.seq)], f"entry {entry.seq}"
+            item = items[keys.entry_sk(entry.seq)]
+            yield expected.entry(entry, marks[entry.seq], item), item, f"entry {entry.seq}"
             if (record := expected.record(program, entry)) is not None:
                 stored = self._get(record["pk"], record["sk"])
                 if stored is not None or not _may_be_forgotten(entry, record, self._clock.now()):

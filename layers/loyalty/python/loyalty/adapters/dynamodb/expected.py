@@ -39,9 +39,14 @@ def member(program: Program, folded: Member, stored: Item) -> Item:
     return item
 
 
-def entry(stored: Entry, marks: dict[str, Reversal]) -> Item:
-    """An entry's item, with the reversals that the journal shows."""
-    return entry_item(replace(stored, reversals=marks))
+def entry(read: Entry, marks: dict[str, Reversal], stored: Item) -> Item:
+    """An entry's item, with the reversals that the journal shows.
+
+    Its words stay packed as they are: their digest has been checked, and another machine's zlib may pack the same words
+    into other bytes.
+    """
+    packed = {"private": stored["private"]} if "private" in stored else {}
+    return entry_item(replace(read, reversals=marks)) | packed
 
 
 def reversal_key(reversing: Entry) -> tuple[str, Reversal]:
