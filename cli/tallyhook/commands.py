@@ -13,7 +13,8 @@ import click
 from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import MemberId
 from loyalty.services.verify_ledger import Totals, VerifyLedger
-from tallyhook import member_commands, program_commands
+from tallyhook import due_commands, member_commands, program_commands
+from tallyhook.progress import shown
 from tallyhook.stack import Stack, open_stack
 
 if TYPE_CHECKING:
@@ -52,7 +53,14 @@ def main(context: click.Context, name: str | None, local: Path | None) -> None:
     context.obj = open_stack(name, local)
 
 
-for _each in (program_commands.program, program_commands.key, member_commands.member, member_commands.adjust):
+for _each in (
+    program_commands.program,
+    program_commands.key,
+    member_commands.member,
+    member_commands.adjust,
+    due_commands.preview_expiry,
+    due_commands.settle,
+):
     main.add_command(_each)
 
 
@@ -68,7 +76,7 @@ def verify(stack: Stack, slug: str, member_id: str | None, as_json: bool) -> Non
     """
     program = stack.program(slug)
     totals, damaged = Totals(), []
-    for report in _progress(_reports(stack, program, member_id), quiet=as_json):
+    for report in shown(_reports(stack, program, member_id), quiet=as_json):
         totals.add(report)
         damaged += [(report.member_id, finding) for finding in report.findings]
     strays = [] if member_id else list(VerifyLedger(stack.audit).strays(program))
@@ -100,7 +108,7 @@ def rebuild(stack: Stack, slug: str, member_id: str | None) -> None:
     """
     program = stack.program(slug)
     members = [MemberId(member_id)] if member_id else list(stack.audit.member_ids(program.slug))
-    for member in _progress(members, quiet=False):
+    for member in shown(members):
         for name in stack.audit.rebuild(program, member):
             click.echo(f"member {member}: {name} written")
 
@@ -109,14 +117,6 @@ def _reports(stack: Stack, program: Program, member_id: str | None) -> Iterable[
     if member_id:
         return [stack.audit.check(program, MemberId(member_id))]
     return VerifyLedger(stack.audit).members(program)
-
-
-def _progress(things: Iterable[Any], *, quiet: bool) -> Iterable[Any]:
-    if quiet or not sys.stderr.isatty():
-        yield from things
-        return
-    with click.progressbar(things, label="members", file=sys.stderr, show_pos=True) as bar:
-        yield from bar
 
 
 def _sentence(owner: str, finding: Finding) -> str:

@@ -12,6 +12,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loyalty.adapters.dynamodb.audit import DynamoAudit
+from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
@@ -42,11 +43,6 @@ class Stack:
     api_url: str
 
     @property
-    def ledger(self) -> Ledger:
-        """The one way to change a member."""
-        return Ledger(DynamoLedger(self.client, self.table), SystemClock(), SystemRandomness())
-
-    @property
     def members(self) -> Members:
         """Its members."""
         return Members(self.ledger)
@@ -67,9 +63,29 @@ class Stack:
         return OpenProgram(DynamoPrograms(self.client, self.table), SystemClock(), SystemRandomness())
 
     @property
+    def clock(self) -> SystemClock:
+        """The time."""
+        return SystemClock()
+
+    @property
+    def store(self) -> DynamoLedger:
+        """Its members and journals."""
+        return DynamoLedger(self.client, self.table)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The one way to change a member."""
+        return Ledger(self.store, self.clock, SystemRandomness())
+
+    @property
+    def index(self) -> DynamoDueIndex:
+        """Who is due when."""
+        return DynamoDueIndex(self.client, self.table)
+
+    @property
     def audit(self) -> DynamoAudit:
         """Checks and repairs of its ledger."""
-        return DynamoAudit(self.client, self.table, SystemClock())
+        return DynamoAudit(self.client, self.table, self.clock)
 
     def program(self, slug: str) -> Program:
         """A program of this deployment.

@@ -1,0 +1,20 @@
+"""People's progress, on standard error where that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TypeVar
+
+import click
+
+Thing = TypeVar("Thing")
+
+
+def shown(things: Iterable[Thing], *, quiet: bool = False) -> Iterable[Thing]:
+    """The same things, counted for whoever watches."""
+    if quiet or not sys.stderr.isatty():
+        yield from things
+        return
+    with click.progressbar(things, label="members", file=sys.stderr, show_pos=True) as bar:
+        yield from bar
