@@ -12,6 +12,9 @@ from loyalty.runtime import settings
 from tests.architecture.template import ROOT, Function, functions, listed, names_in, nodes, resources, template
 
 each_function = pytest.mark.parametrize("function", functions(), ids=lambda function: function.folder)
+each_http_function = pytest.mark.parametrize(
+    "function", [each for each in functions() if each.events("Api")], ids=lambda function: function.folder
+)
 QUEUES = resources("AWS::SQS::Queue")
 ALARMS = resources("AWS::CloudWatch::Alarm")
 FORTNIGHT = 14 * 24 * 3600
@@ -126,11 +129,9 @@ def test_the_template_has_no_resource_policy_open_to_everybody() -> None:
 # ---- Versions and runtimes
 
 
-@each_function
+@each_http_function
 def test_an_http_functions_alias_follows_its_code_and_its_layers(function: Function) -> None:
     """Without both switches a changed layer leaves the alias on the old code."""
-    if not function.events("Api"):
-        pytest.skip("not called by HTTP")
     assert function.properties["AutoPublishAlias"] == "live"
     assert function.properties["AutoPublishAliasAllProperties"] is True
     assert template()["Globals"]["LayerVersion"]["PublishLambdaVersion"] is True
