@@ -27,7 +27,11 @@ def assert_well_formed(event: dict[str, Any], answer: Any) -> None:
         assert len(failed) == len(set(failed))
     elif "httpMethod" in event:
         assert 200 <= answer["statusCode"] < 500
-        json.loads(answer["body"])
+        named = {name.lower(): values for name, values in answer["multiValueHeaders"].items()}
+        if named["content-type"][0].startswith("text/html"):
+            assert answer["body"].startswith("<!doctype html>")
+        else:
+            json.loads(answer["body"])
     else:
         assert answer is None or isinstance(answer, dict)
 

@@ -11,8 +11,10 @@ from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.keys import Key
 from loyalty.adapters.dynamodb.keys import member as member_key
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
+from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.connection_ports import OAuthRecords
 from loyalty.domain.identity import Email, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Action, CommandKey, Introduction, Reverse
 from loyalty.domain.ledger.decide import decide
@@ -35,6 +37,7 @@ from loyalty.ports import (
 from tests.builders import a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
 from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_oauth import MemoryOAuthRecords
 from tests.fakes.memory_programs import MemoryDecisions, MemoryPrograms
 
 if TYPE_CHECKING:
@@ -65,6 +68,9 @@ class Storage(Protocol):
     @property
     def decisions(self) -> DecisionStore: ...
 
+    @property
+    def oauth(self) -> OAuthRecords: ...
+
     def marks(self, program: ProgramSlug, member_id: MemberId) -> Marks:
         """What stands beside a member."""
 
@@ -76,6 +82,7 @@ class MemoryStorage:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     programs: MemoryPrograms = field(default_factory=MemoryPrograms)
     decisions: MemoryDecisions = field(default_factory=MemoryDecisions)
+    oauth: MemoryOAuthRecords = field(default_factory=MemoryOAuthRecords)
 
     @property
     def outbox(self) -> MemoryLedger:
@@ -96,6 +103,7 @@ class TableStorage:
         self.outbox = DynamoOutbox(client, table)
         self.programs = DynamoPrograms(client, table)
         self.decisions = DynamoDecisions(client, table)
+        self.oauth = DynamoOAuthRecords(client, table)
 
     def item(self, key: Key) -> Item:
         """An item's attributes; empty when there is none."""

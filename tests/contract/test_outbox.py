@@ -213,3 +213,33 @@ def test_an_erased_member_is_owed_no_more(pen: Pen) -> None:
 def test_what_is_owed_is_counted_by_program(pen: Pen) -> None:
     pen.write("sarah", Earn(10))
     assert pen.storage.outbox.owed_profiles(ProgramSlug("soaps"), limit=10) == []
+
+
+# Queueing again
+
+
+def test_owed_events_are_found_in_pages_and_in_the_order_of_each_journal(pen: Pen) -> None:
+    """R19."""
+    for _ in range(3):
+        pen.clock.advance(seconds=1)
+        for name in NAMES:
+            pen.write(name, Earn(10), event_type=EVENT)
+    sent = pen.entry("mo", 2)
+    pen.storage.outbox.mark_event(sent, Delivery(DeliveryState.SENT, pen.clock.now()))
+    cut = pen.clock.now() - timedelta(milliseconds=500)
+    found, place = pen.storage.outbox.owed_events(pen.program.slug, before=cut, limit=3)
+    while place:
+        more, place = pen.storage.outbox.owed_events(pen.program.slug, before=cut, after=place, limit=3)
+        found += more
+    owed_keys = [(pen.id_of(name), seq) for name in NAMES for seq in (1, 2) if (name, seq) != ("mo", 2)]
+    assert sorted(found) == sorted(owed_keys)
+    for name in NAMES:
+        assert [seq for member, seq in found if member == pen.id_of(name)] in ([1, 2], [1])
+
+
+def test_what_is_owed_is_counted_up_to_a_limit(pen: Pen) -> None:
+    for name in NAMES:
+        pen.write(name, Earn(10), event_type=EVENT)
+    assert pen.storage.outbox.owed_counts(pen.program.slug, most=100) == (8, 8)
+    assert pen.storage.outbox.owed_counts(pen.program.slug, most=5) == (5, 5)
+    assert pen.storage.outbox.owed_counts(ProgramSlug("nobody"), most=5) == (0, 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from loyalty.domain.connection import Connection, ConnectionStatus
+from loyalty.domain.connection import Connection, ConnectionStatus, Loss
 from loyalty.domain.moments import utc_text
 from loyalty.domain.program import Program
 from loyalty.ports import Outbox
@@ -61,7 +61,7 @@ def described(connection: Connection) -> dict[str, Any]:
             "webhooks": connection.webhooks_allowed,
         },
         "webhook": _webhook(connection),
-        "last_error": {"since": utc_text(loss.since), "detail": loss.why} if loss else None,
+        "last_error": _loss(loss) if loss else None,
         "warnings": _warnings(connection),
         "checklist": _checklist(connection),
     }
@@ -70,6 +70,10 @@ def described(connection: Connection) -> dict[str, Any]:
     if connection.state is ConnectionStatus.RECONNECT_REQUIRED:
         document["reconnect_reason"] = f"missing_scopes[{', '.join(connection.missing_scopes)}]"
     return document
+
+
+def _loss(loss: Loss) -> dict[str, Any]:
+    return {"since": utc_text(loss.since), "detail": loss.why, "notified_at": _text(loss.notified_at)}
 
 
 def _webhook(connection: Connection) -> dict[str, Any] | None:
