@@ -70,7 +70,7 @@ test: check ## Everything, as CI runs it: checks, then all tests
 
 .PHONY: test-fast
 test-fast: environment ## The tests that need no build and no emulator, in under a minute
-	$(PYTEST) -m "not emulator and not slow" $(addprefix tests/,architecture unit property contract integration)
+	HYPOTHESIS_PROFILE=fast $(PYTEST) -m "not emulator and not slow" $(addprefix tests/,architecture unit property contract integration)
 
 .PHONY: check
 check: environment ## Format, lint, types, import rules, template

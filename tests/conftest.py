@@ -15,8 +15,9 @@ from xdist.scheduler import LoadScopeScheduling
 pytest_plugins = ("tests.emulator",)
 
 TESTS = Path(__file__).parent
-# In the order in which a full run takes them: cheap answers first, the deployed stack alone at the end.
-TIERS = ("architecture", "unit", "property", "contract", "integration", "bundle", "e2e")
+# In the order in which a full run takes them: one process builds while the other gives cheap answers, and the deployed
+# stack comes last, when nothing else wants the processor.
+TIERS = ("bundle", "architecture", "unit", "property", "contract", "integration", "e2e")
 # Tiers in which a test that opens any socket is a mistake, and not just slow.
 WITHOUT_SOCKETS = frozenset({"architecture", "unit", "property"})
 # Tiers whose tests share one expensive thing, a build or a stack, and so stay in one process, one by one.
@@ -25,6 +26,7 @@ TOGETHER = frozenset({"bundle", "e2e"})
 ONLY_LOOPBACK = pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 
 settings.register_profile("default", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=20)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile(
     "nightly",

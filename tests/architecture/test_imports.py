@@ -41,57 +41,63 @@ def test_all_import_contracts_hold() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+PACKAGE_PATH = "layers/loyalty/python/loyalty"
+# File of a small tree -> forbidden imports, one on a line.
 PLANTED = {
-    "domain knows boto3": ("layers/loyalty/python/loyalty/domain/planted.py", "import boto3"),
-    "service knows an adapter": (
-        "layers/loyalty/python/loyalty/services/planted.py",
-        "import loyalty.adapters.planted",
-    ),
-    "adapter knows a service": (
-        "layers/loyalty/python/loyalty/adapters/planted.py",
-        "import loyalty.services.planted",
-    ),
-    "contract knows a port": (
-        "layers/loyalty/python/loyalty/contracts/planted.py",
-        "import loyalty.ports",
-    ),
-    "service knows HTTP": ("layers/loyalty/python/loyalty/services/planted.py", "import requests"),
-    "handler knows boto3": ("functions/planted/app.py", "import boto3"),
-    "handler knows an adapter": ("functions/planted/app.py", "import loyalty.adapters.planted"),
-    "handler knows a handler": ("functions/planted/app.py", "import functions.other.app"),
-    "package knows the command line": ("layers/loyalty/python/loyalty/runtime/planted.py", "import tallyhook"),
-    "package has a part outside the layers": ("layers/loyalty/python/loyalty/helpers.py", ""),
+    f"{PACKAGE_PATH}/domain/planted.py": ("boto3",),
+    f"{PACKAGE_PATH}/contracts/planted.py": ("loyalty.ports",),
+    f"{PACKAGE_PATH}/services/planted.py": ("loyalty.adapters.planted", "requests"),
+    f"{PACKAGE_PATH}/adapters/planted.py": ("loyalty.runtime.planted",),
+    f"{PACKAGE_PATH}/runtime/planted.py": ("tallyhook", "functions.planted.app"),
+    "functions/planted/app.py": ("boto3", "loyalty.adapters.planted", "functions.other.app"),
 }
 
 
-@pytest.fixture
-def small_tree(tmp_path: Path) -> Path:
-    """Return a tree of this layout in which every contract holds."""
-    package = tmp_path / "layers" / "loyalty" / "python" / "loyalty"
+def small_tree(root: Path) -> None:
+    """Lay out the parts of this repository, each as good as empty, so that every contract holds."""
+    files = [f"{PACKAGE_PATH}/__init__.py", f"{PACKAGE_PATH}/ports.py", "cli/tallyhook/__init__.py"]
+    files += [f"functions/{name}/app.py" for name in ("planted", "other")]
     for part in ("domain", "contracts", "services", "adapters", "runtime"):
-        (package / part).mkdir(parents=True)
-        (package / part / "__init__.py").touch()
-        (package / part / "planted.py").touch()
-    for file in ("__init__.py", "ports.py"):
-        (package / file).touch()
-    for file in ("functions/planted/app.py", "functions/other/app.py", "cli/tallyhook/__init__.py"):
-        (tmp_path / file).parent.mkdir(parents=True)
-        (tmp_path / file).touch()
-    return tmp_path
+        files += [f"{PACKAGE_PATH}/{part}/__init__.py", f"{PACKAGE_PATH}/{part}/planted.py"]
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
 
 
-def test_the_contracts_accept_a_tree_that_keeps_them(small_tree: Path) -> None:
+def test_the_contracts_accept_a_tree_that_keeps_them(tmp_path: Path) -> None:
     """The planted violations below fail for what they plant, and for nothing else."""
-    done = lint_imports(small_tree, "--no-cache")
+    small_tree(tmp_path)
+    done = lint_imports(tmp_path, "--no-cache")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("file", "text"), PLANTED.values(), ids=PLANTED.keys())
-def test_the_contracts_report_a_planted_violation(small_tree: Path, file: str, text: str) -> None:
-    """A contract that never fails would let the layers rot in silence."""
-    (small_tree / file).write_text(f"{text}\n")
-    done = lint_imports(small_tree, "--no-cache")
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What import-linter says of a tree with every planted violation in it."""
+    root = tmp_path_factory.mktemp("planted")
+    small_tree(root)
+    for file, imports in PLANTED.items():
+        (root / file).write_text("".join(f"import {module}\n" for module in imports))
+    done = lint_imports(root, "--no-cache")
     assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "module"),
+    [(file, line, module) for file, imports in PLANTED.items() for line, module in enumerate(imports, 1)],
+)
+def test_the_contracts_report_a_planted_violation(complaints: str, file: str, line: int, module: str) -> None:
+    """A contract that never fails would let the layers rot in silence."""
+    importer = file.removeprefix("layers/loyalty/python/").removesuffix(".py").replace("/", ".")
+    assert f"{importer} -> {module} (l.{line})" in " ".join(complaints.split())
+
+
+def test_the_contracts_report_a_part_outside_the_layers(tmp_path: Path) -> None:
+    """A module beside the layers would be subject to no rule."""
+    small_tree(tmp_path)
+    (tmp_path / PACKAGE_PATH / "helpers.py").touch()
+    assert lint_imports(tmp_path, "--no-cache").returncode == 1
 
 
 def test_the_domain_imports_the_standard_library_and_itself_only() -> None:
