@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from loyalty.domain.reviews import ReviewRule
 from loyalty.ports import Plan
 from loyalty.services.award_review import AwardReview, Decided
 from loyalty.services.posting import Ledger
-from tests.builders import SARAH, a_command, a_program
+from tests.builders import SARAH, a_command, a_connection, a_program
 from tests.deliveries import RATING, a_review_event
 from tests.fakes.clocks import FixedClock, SeededRandomness
 from tests.fakes.memory_ledger import MemoryLedger
@@ -217,3 +218,19 @@ def test_a_message_for_no_program_or_of_another_kind_is_not_swallowed() -> None:
         world.award(lost.to_json())
     with pytest.raises(Invalid):
         world.award("no message")
+
+
+def test_a_review_from_before_the_connection_earns_nothing_however_often_it_comes() -> None:
+    """R112: no retroactive rewards, on redelivery neither."""
+    written = datetime(2026, 8, 20, 14, 3, 11, tzinfo=UTC)
+    world = World(connection=a_connection(connected_at=written + timedelta(seconds=1)))
+    for _ in range(2):
+        decided = world.decide(a_review_event(1))
+        assert (decided.outcome, decided.code) == ("refused", "before_connection")
+    assert world.balance() == 0
+
+
+def test_a_review_of_the_very_second_of_the_connection_earns() -> None:
+    """Klaviyo cuts times to the second."""
+    connected_at = datetime(2026, 8, 20, 14, 3, 11, 900_000, tzinfo=UTC)
+    assert World(connection=a_connection(connected_at=connected_at)).decide(a_review_event(1)).outcome == "awarded"

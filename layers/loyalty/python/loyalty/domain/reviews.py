@@ -63,10 +63,15 @@ class Refused:
     message: str
 
 
-def judge(submission: ReviewSubmission, rule: ReviewRule) -> Award | Refused:
-    """Apply the rule to a review; the first condition that fails decides (R104, R106, R107)."""
+def judge(submission: ReviewSubmission, rule: ReviewRule, connected_at: datetime | None = None) -> Award | Refused:
+    """Apply the rule to a review; the first condition that fails decides (R104, R106, R107, R112).
+
+    ``connected_at`` is since when the program is connected to Klaviyo. Klaviyo tells times in whole seconds.
+    """
     if not rule.enabled:
         return Refused("rule_disabled", "The review rule of this program is switched off.")
+    if connected_at is not None and submission.submitted_at < connected_at.replace(microsecond=0):
+        return Refused("before_connection", "The review was written before the program was connected to Klaviyo.")
     if rule.verified_only and not submission.verified:
         return Refused("not_verified", "Klaviyo does not mark this review as verified, and only verified ones earn.")
     return Award(rule.points)

@@ -90,7 +90,8 @@ class AwardReview:
         if isinstance(message, UnusableMessage):
             return self._declined(program, "unusable", message, Refused(message.code, message.reason), MemberId(""))
         submission = message.submission
-        verdict = judge(submission, program.review_rule)
+        connected_at = program.connection.connected_at if program.connection else None
+        verdict = judge(submission, program.review_rule, connected_at)
         if isinstance(verdict, Refused):
             # A rating that earned may be followed by its review, which under the rule would not have.
             if first := self.ledger.store.record(program.slug, _key(submission.review_key)):
