@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
-from loyalty.adapters.dynamodb.keys import Key
+from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
+from loyalty.adapters.dynamodb.keys import DUE_SHARDS, Key
 from loyalty.adapters.dynamodb.keys import member as member_key
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
@@ -26,6 +27,7 @@ from loyalty.domain.program import Program
 from loyalty.ports import (
     Claim,
     DecisionStore,
+    DueIndex,
     KeyRecord,
     LedgerStore,
     Outbox,
@@ -36,6 +38,7 @@ from loyalty.ports import (
 )
 from tests.builders import a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.fakes.memory_due import MemoryDueIndex
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_oauth import MemoryOAuthRecords
 from tests.fakes.memory_programs import MemoryDecisions, MemoryPrograms
@@ -69,6 +72,9 @@ class Storage(Protocol):
     def decisions(self) -> DecisionStore: ...
 
     @property
+    def due(self) -> DueIndex: ...
+
+    @property
     def oauth(self) -> OAuthRecords: ...
 
     def marks(self, program: ProgramSlug, member_id: MemberId) -> Marks:
@@ -88,6 +94,10 @@ class MemoryStorage:
     def outbox(self) -> MemoryLedger:
         return self.ledger
 
+    @property
+    def due(self) -> MemoryDueIndex:
+        return MemoryDueIndex(self.ledger, DUE_SHARDS)
+
     def marks(self, program: ProgramSlug, member_id: MemberId) -> Marks:
         key = (program, member_id)
         return Marks(self.ledger.owed_since.get(key), self.ledger.refused.get(key, ""), self.ledger.due.get(key))
@@ -103,6 +113,7 @@ class TableStorage:
         self.outbox = DynamoOutbox(client, table)
         self.programs = DynamoPrograms(client, table)
         self.decisions = DynamoDecisions(client, table)
+        self.due = DynamoDueIndex(client, table)
         self.oauth = DynamoOAuthRecords(client, table)
 
     def item(self, key: Key) -> Item:

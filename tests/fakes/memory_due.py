@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.domain.identity import MemberId
@@ -12,9 +13,11 @@ from loyalty.domain.program import Program
 from loyalty.ports import DueMember
 from tests.fakes.memory_ledger import MemoryLedger
 
+shard_of = cache(keys.shard)
+
 
 class MemoryDueIndex:
-    """Members by the due time the ledger keeps for them, in ``shards`` shards."""
+    """Members by the due time the ledger keeps for them, in ``shards`` shards; any number of threads may use it."""
 
     def __init__(self, ledger: MemoryLedger, shards: int = 1) -> None:
         self.ledger = ledger
@@ -25,8 +28,8 @@ class MemoryDueIndex:
         self.reads += 1
         found = [
             DueMember(program, member_id, due_at, keys.due_sk(program, member_id, due_at))
-            for (program, member_id), due_at in self.ledger.due.items()
-            if due_at <= until and keys.shard(member_id, self.shards) == shard
+            for (program, member_id), due_at in self.ledger.due_times()
+            if shard_of(member_id, self.shards) == shard and due_at <= until
         ]
         return sorted((each for each in found if each.position > after), key=lambda each: each.position)[:limit]
 

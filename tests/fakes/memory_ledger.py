@@ -73,6 +73,11 @@ class MemoryLedger:
         key = (entry.program, entry.member_id, entry.seq)
         self.written[key] = replace(self.written[key], private=None)
 
+    def due_times(self) -> list[tuple[MemberKey, datetime]]:
+        """When members are due, as of one instant."""
+        with self._lock:
+            return list(self.due.items())
+
     def members(self, program: ProgramSlug, member_ids: Iterable[MemberId]) -> dict[MemberId, Member]:
         found = {member_id: self.stored.get((program, member_id)) for member_id in member_ids}
         return {member_id: member for member_id, member in found.items() if isinstance(member, Member)}
