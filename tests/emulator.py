@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 THREADS = 50
 """How many threads may use one client at the same time."""
 
+on_emulator = pytest.mark.emulator
+"""The mark of a parameter whose tests need the emulator."""
+
 _numbers = count(1)
 
 

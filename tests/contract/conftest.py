@@ -9,10 +9,10 @@ import pytest
 from moto import mock_aws
 
 from tests.contract.storage import MemoryStorage, Pen, Storage, TableStorage
-from tests.emulator import emulated_table
+from tests.emulator import emulated_table, on_emulator
 from tests.table import create_table
 
-ON_TABLES = ["moto", pytest.param("emulator", marks=pytest.mark.emulator)]
+ON_TABLES = ["moto", pytest.param("emulator", marks=on_emulator)]
 
 
 @pytest.fixture(params=["memory", *ON_TABLES])
