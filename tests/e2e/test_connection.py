@@ -1,0 +1,232 @@
+"""The whole life of a connection on the deployed stack: connect, stay connected, lose access, come back, leave."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+
+from local.fake_klaviyo.seed import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
+from local.inspection import Inspection
+from local.records import Records
+from local.stack import Stack
+from local.waiting import eventually
+from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.domain.connection import FirstSync
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.ledger.entry import DeliveryState
+from loyalty.services.open_program import OpenProgram
+
+
+@dataclass
+class Merchant:
+    """A merchant with a program and a Klaviyo account of its own, and a browser."""
+
+    stack: Stack
+    klaviyo: Inspection
+    slug: ProgramSlug
+    account: str
+    inbox: str
+
+    @property
+    def api(self) -> str:
+        return f"{self.stack.description.api_url}/programs/{self.slug}"
+
+    @property
+    def programs(self) -> DynamoPrograms:
+        return DynamoPrograms(self.stack.client("dynamodb"), self.stack.description.table)
+
+    def asks(self, method: str, path: str = "", **body: Any) -> tuple[int, dict[str, Any]]:
+        headers = {"api-key": self.stack.description.operator_key}
+        answer = requests.request(method, f"{self.api}{path}", headers=headers, json=body or None, timeout=40)
+        return answer.status_code, answer.json()
+
+    def departs(self) -> tuple[str, str]:
+        """Follow a start link as far as the callback's URL; the cookie is the browser's."""
+        status, link = self.asks("POST", "/klaviyo/connect")
+        assert status == 200, link
+        start = requests.get(link["start_url"], allow_redirects=False, timeout=40)
+        assert start.status_code == 302, start.text
+        attributes = {part.strip().lower() for part in start.headers["Set-Cookie"].split(";")[1:]}
+        assert {"secure", "httponly", "samesite=lax"} <= attributes
+        agreed = requests.get(start.headers["Location"], allow_redirects=False, timeout=40)
+        assert agreed.status_code == 302, agreed.text
+        return agreed.headers["Location"], start.headers["Set-Cookie"].split(";")[0]
+
+    def connects(self) -> requests.Response:
+        url, cookie = self.departs()
+        return requests.get(url, headers={"Cookie": cookie}, timeout=40)
+
+    def health(self) -> dict[str, Any]:
+        status, document = self.asks("GET", "/klaviyo")
+        assert status == 200, document
+        return document
+
+    def reviewed(self) -> str:
+        """A customer submits a review at Klaviyo; the customer's address."""
+        email = f"customer-{uuid.uuid4().hex}@klaviyo-demo.com"
+        self.klaviyo.post("/reviews", account=self.account, email=email, rating=5, verified=True)
+        return email
+
+    def journal(self, email: str) -> list[Any]:
+        records = Records(self.stack.client("dynamodb"), self.stack.description.table, self.slug)
+        return list(records.journal(email))
+
+    def heard(self, email: str) -> list[dict[str, Any]]:
+        """Events that the account has of a customer, apart from the review itself."""
+        events: list[dict[str, Any]] = self.klaviyo.get("/events", account=self.account, email=email)["events"]
+        return [event for event in events if event["operation"] != "review"]
+
+    def told(self) -> list[str]:
+        """Notifications that arrived so far."""
+        sqs = self.stack.client("sqs")
+        found: list[str] = []
+        while page := sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages"):
+            for message in page:
+                found.append(json.loads(message["Body"])["Message"])
+                sqs.delete_message(QueueUrl=self.inbox, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        everything: list[dict[str, Any]] = self.klaviyo.get("/webhooks", account=self.account)["webhooks"]
+        return everything
+
+
+@pytest.fixture
+def merchant(stack: Stack, klaviyo: Inspection) -> Iterator[Merchant]:
+    program = OpenProgram(
+        DynamoPrograms(stack.client("dynamodb"), stack.description.table), SystemClock(), SystemRandomness()
+    )(f"life-{uuid.uuid4().hex[:8]}", "Life")
+    account = uuid.uuid4().hex[:6]
+    klaviyo.post("/accounts", id=account)
+    klaviyo.patch("/switches", authorize_account=account, refresh_token_mode="rotate")
+    sqs, sns = stack.client("sqs"), stack.client("sns")
+    inbox = sqs.create_queue(QueueName=f"inbox-{program.slug}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    everybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
+    sqs.set_queue_attributes(QueueUrl=inbox, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=stack.physical_id("NotificationTopic"), Protocol="sqs", Endpoint=arn)
+    yield Merchant(stack, klaviyo, program.slug, account, inbox)
+    klaviyo.patch("/switches", authorize_account=None, refresh_token_mode="same")
+
+
+def events_sent(merchant: Merchant, email: str) -> bool | None:
+    journal = merchant.journal(email)
+    return (bool(journal) and all(entry.delivery.state is DeliveryState.SENT for entry in journal)) or None
+
+
+def test_the_whole_life_of_a_connection(merchant: Merchant, stack: Stack, klaviyo: Inspection) -> None:
+    """R1-R8, R15-R23, R26, R102, R118."""
+    assert merchant.health()["status"] == "not_connected"
+    page = merchant.connects()
+    assert (page.status_code, "Connected" in page.text) == (200, True), page.text
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    health = merchant.health()
+    assert (health["status"], health["mode"], health["account_id"]) == ("connected", "oauth", merchant.account)
+    assert (health["missing_scopes"], health["capabilities"]["reviews"]) == ([], True)
+    assert [webhook["id"] for webhook in merchant.webhooks()] == [health["webhook"]["id"]]
+    stored = merchant.programs.load(merchant.slug)
+    assert stored is not None
+    assert stored.connection is not None
+    merchant.programs.save_connection(merchant.slug, replace(stored.connection, first_sync=FirstSync.DONE))
+
+    email = merchant.reviewed()
+    eventually("the first event", lambda: events_sent(merchant, email))
+
+    klaviyo.post("/tokens/expire", account=merchant.account)
+    email = merchant.reviewed()
+    eventually("the event after the token's end", lambda: events_sent(merchant, email))
+    assert merchant.health()["status"] == "connected"
+
+    klaviyo.post("/uninstall", client_id=DEFAULT_CLIENT_ID, account=merchant.account)
+    waiting = [merchant.reviewed() for _ in range(3)]
+    eventually("lost access", lambda: merchant.health()["status"] == "access_lost" or None)
+    eventually("their points", lambda: all(merchant.journal(each) for each in waiting) or None)
+    (told,) = eventually("the notification", merchant.told)
+    assert merchant.slug in told
+
+    klaviyo.post("/clock/advance", seconds=120)
+    assert merchant.connects().status_code == 200
+    for each in waiting:
+        eventually("what was owed", lambda each=each: events_sent(merchant, each))  # type: ignore[misc]
+        assert len({event["unique_id"] for event in merchant.heard(each)}) == len(merchant.heard(each))
+    assert (merchant.told(), merchant.health()["last_error"], len(merchant.webhooks())) == ([], None, 1)
+
+    answer = stack.client("lambda").invoke(FunctionName=stack.physical_id("KlaviyoUpkeepFunction"), Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+    status, problem = merchant.asks("POST", "/klaviyo/disconnect")
+    assert (status, problem["code"]) == (400, "confirmation_missing")
+    klaviyo.post("/clock/advance", seconds=120)
+    status, done = merchant.asks("POST", "/klaviyo/disconnect", confirm=True)
+    assert (status, done["webhooks_deleted"], done["access_revoked"]) == (200, True, True)
+    assert merchant.webhooks() == []
+    klaviyo.post("/clock/advance", seconds=120)
+    assert merchant.connects().status_code == 200
+    assert len(merchant.webhooks()) == 1
+    installs = [each for each in klaviyo.get("/installs")["installs"] if each["account"] == merchant.account]
+    assert len([each for each in installs if each["refresh_token"]]) == 1
+    assert_no_secret_is_readable(merchant, stack, klaviyo)
+
+
+def assert_no_secret_is_readable(merchant: Merchant, stack: Stack, klaviyo: Inspection) -> None:
+    """No token, secret or address is in an item, in a page or in a log line."""
+    installs = [each for each in klaviyo.get("/installs")["installs"] if each["account"] == merchant.account]
+    secrets = {DEFAULT_CLIENT_SECRET, stack.description.operator_key}
+    secrets |= {webhook["secret_key"] for webhook in merchant.webhooks()}
+    secrets |= {
+        token for install in installs for token in [install["refresh_token"], *install["access_tokens"]] if token
+    }
+    functions = ("oauth_callback", "klaviyo_connection", "klaviyo_events", "klaviyo_profiles", "klaviyo_upkeep")
+    written = "\n".join(line for function in functions for line in stack.logs(function))
+    items = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.description.table)
+    stored = "".join(str(page["Items"]) for page in items)
+    assert written
+    assert not [secret for secret in secrets if secret in written or secret in stored]
+    assert "@klaviyo-demo.com" not in written
+
+
+def test_a_forged_a_foreign_and_a_repeated_callback_are_refused(merchant: Merchant) -> None:
+    """The pages say what to do, and the earlier state stays."""
+    url, cookie = merchant.departs()
+    forged = url.replace("state=", "state=x")
+    for asked, headers, status in (
+        (forged, {"Cookie": cookie}, 400),
+        (url, {}, 403),
+        (url, {"Cookie": "tallyhook_connect=another"}, 403),
+        (url, {"Cookie": cookie}, 200),
+        (url, {"Cookie": cookie}, 409),
+    ):
+        answer = requests.get(asked, headers=headers, timeout=40)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert "Traceback" not in answer.text
+        assert not [value for _, value in parse_qsl(urlsplit(url).query) if value in answer.text]
+    assert merchant.health()["status"] == "connected"
+    merchant.klaviyo.post("/clock/advance", seconds=60)
+    assert merchant.asks("POST", "/klaviyo/disconnect", confirm=True)[0] == 200
+
+
+def test_an_install_from_klaviyos_side_ends_in_the_same_flow(merchant: Merchant) -> None:
+    url = f"{merchant.stack.description.api_url}/klaviyo/oauth/install"
+    assert "<form" in requests.get(url, timeout=40).text
+    wrong = requests.post(url, data={"program": merchant.slug, "key": "wrong"}, timeout=40)
+    assert wrong.status_code == 401
+    key = merchant.stack.description.operator_key
+    right = requests.post(url, data={"program": merchant.slug, "key": key}, timeout=40)
+    assert (right.status_code, "/klaviyo/oauth/start?ticket=" in right.text) == (200, True)
+    assert key not in right.text
+
+
+def test_without_a_key_nothing_is_told(merchant: Merchant) -> None:
+    for method, path in (("GET", "/klaviyo"), ("POST", "/klaviyo/connect"), ("POST", "/klaviyo/disconnect")):
+        assert requests.request(method, f"{merchant.api}{path}", timeout=40).status_code == 401
