@@ -9,11 +9,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import ledger_core, posting_units
+from benchmarks import adjustment, cold_import, ledger_core, posting_units
 from benchmarks.result import Result, write
 
 FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
-SUITES: tuple[Callable[[], Iterator[Result]], ...] = (ledger_core.results, posting_units.results)
+SUITES: tuple[Callable[[], Iterator[Result]], ...] = (
+    ledger_core.results,
+    posting_units.results,
+    adjustment.results,
+    cold_import.results,
+)
 
 
 def main() -> int:

@@ -1,0 +1,60 @@
+"""What a cold start imports and builds, function by function, against the least any function of the kind must import.
+
+The yardstick is ``import boto3`` and one client. Both run in fresh interpreters, in turn, and the least processor time
+of several tries counts, so that what else the machine does stays out of it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.result import Result
+from tests.architecture.template import functions
+
+ROOT = Path(__file__).resolve().parents[1]
+TRIES = 7
+GOAL = 1.3
+YARDSTICK = "import boto3; boto3.client('dynamodb', region_name='eu-central-1')"
+ARN = "arn:aws:service:eu-central-1:000000000000:name"
+URL = "https://service.eu-central-1.amazonaws.com/000000000000/name"
+
+
+def results() -> Iterator[Result]:
+    """Every function's handler, imported as Lambda does."""
+    snippets = {"": YARDSTICK} | {
+        function.folder: f"import functions.{function.folder}.app" for function in functions()
+    }
+    variables = {name for function in functions() for name in function.variables}
+    environment = {name: URL if name.endswith("URL") else ARN for name in variables} | {
+        "AWS_REGION": "eu-central-1",
+        "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
+        "AWS_ACCESS_KEY_ID": "benchmark",
+        "AWS_SECRET_ACCESS_KEY": "benchmark",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "loyalty" / "python")]),
+    }
+    least = dict.fromkeys(snippets, float("inf"))
+    for _ in range(TRIES):
+        for name, snippet in snippets.items():
+            least[name] = min(least[name], _seconds(snippet, environment))
+    yardstick = least.pop("")
+    for folder, seconds in least.items():
+        yield Result(
+            name=f"cold_import_{folder}",
+            value=round(seconds / yardstick, 2),
+            unit="of importing boto3 and making one client",
+            goal=GOAL,
+            better="lower",
+            detail=f"{seconds * 1000:.0f} ms of processor time, boto3 with one client {yardstick * 1000:.0f} ms",
+        )
+
+
+def _seconds(snippet: str, environment: dict[str, str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", snippet], env=environment, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
