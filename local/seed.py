@@ -12,8 +12,8 @@ from local.fake_klaviyo.seed import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from local.inspection import Inspection
 from local.processes import StackError
 from loyalty.adapters.dynamodb.audit import DynamoAudit
-from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
+from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.klaviyo.connections import KlaviyoClients
 from loyalty.adapters.kms import KmsVault

@@ -12,6 +12,7 @@ from loyalty.domain.connection import Connection, FirstSync
 from loyalty.domain.identity import ProgramSlug
 from loyalty.services.authorize_program import AuthorizeProgram
 from loyalty.services.connect_account import ConnectByKey, Connected, EstablishConnection
+from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.disconnect_account import DisconnectAccount
@@ -22,7 +23,7 @@ from tests.builders import a_program
 from tests.fakes.clocks import SeededRandomness
 from tests.fakes.klaviyo_wire import BASE_URL, FakeAccount
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.memory_oauth import MemoryOAuthRecords
+from tests.fakes.memory_oauth import MemoryNotes, MemoryOAuthRecords
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
@@ -80,8 +81,12 @@ class Office:
         self.upkeep = LookAfterConnections(
             self.programs, self.klaviyo, self.keeper, self.register, self.requeue, self.account.app, self.clock
         )
-        self.deliver_events = DeliverEvents(self.programs, self.ledger, self.klaviyo, self.clock)
-        self.deliver_profiles = DeliverProfiles(self.programs, self.ledger, self.klaviyo, self.profiles, self.clock)
+        self.notes = MemoryNotes()
+        self.health = ConnectionHealth(self.ledger, self.notes)
+        self.deliver_events = DeliverEvents(self.programs, self.ledger, self.klaviyo, self.clock, self.notes)
+        self.deliver_profiles = DeliverProfiles(
+            self.programs, self.ledger, self.klaviyo, self.profiles, self.clock, self.notes
+        )
 
     def connects(self, slug: ProgramSlug = CANDLES) -> Connected:
         """Connect a program by OAuth, from the start link to the way back; the fake's limits are waited out."""

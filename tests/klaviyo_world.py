@@ -22,6 +22,7 @@ from tests.builders import a_command, a_connection, a_program
 from tests.fakes.clocks import SeededRandomness
 from tests.fakes.klaviyo_wire import FakeAccount
 from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_oauth import MemoryNotes
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
@@ -41,8 +42,9 @@ class World:
         self.soaps = self._program("soaps")
         self.programs = MemoryPrograms(self.candles, self.soaps)
         klaviyo = self.account.connections(self.programs, self.vault)
-        self.deliver_events = DeliverEvents(self.programs, self.store, klaviyo, self.clock)
-        self.deliver_profiles = DeliverProfiles(self.programs, self.store, klaviyo, self.queue, self.clock)
+        notes = MemoryNotes()
+        self.deliver_events = DeliverEvents(self.programs, self.store, klaviyo, self.clock, notes)
+        self.deliver_profiles = DeliverProfiles(self.programs, self.store, klaviyo, self.queue, self.clock, notes)
 
     def connected(self, slug: str = "candles", **changes: Any) -> None:
         """Change a program's connection; ``connection=None`` removes it."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from loyalty.connection_ports import LastSeen
 from loyalty.domain.errors import Conflict, Rejected
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.oauth import Attempt, Ticket
@@ -87,3 +88,19 @@ class MemoryApp:
 
     def public_url(self) -> str:
         return self.url
+
+
+class MemoryNotes:
+    """Remembers when connections last worked."""
+
+    def __init__(self) -> None:
+        self.seen: dict[ProgramSlug, LastSeen] = {}
+
+    def succeeded(self, program: ProgramSlug, at: datetime) -> None:
+        self.seen[program] = replace(self.last_seen(program), success_at=at)
+
+    def delivered(self, program: ProgramSlug, at: datetime) -> None:
+        self.seen[program] = replace(self.last_seen(program), delivery_at=at)
+
+    def last_seen(self, program: ProgramSlug) -> LastSeen:
+        return self.seen.get(program, LastSeen())

@@ -44,6 +44,7 @@ from tests.deliveries import (
     signed,
 )
 from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.fakes.memory_oauth import MemoryNotes
 from tests.fakes.scripted_sqs import ScriptedSqs
 from tests.logs import written
 from tests.table import create_table
@@ -244,7 +245,7 @@ def test_the_largest_delivery_is_queued_whole_and_in_time(stack: Stack, candles:
     sqs = ScriptedSqs()
     known = RecentPrograms(stack.programs, stack.vault, FixedClock())
     queue = SqsQueue(cast(Any, sqs), stack.queue_url, FixedClock(), SeededRandomness())
-    review_webhook.intake.replace(IntakeReviews(known, queue))
+    review_webhook.intake.replace(IntakeReviews(known, queue, MemoryNotes(), FixedClock()))
     body = a_body(*[a_review_event(number, review_content="ä" * 690) for number in range(1, 1001)])
     body += b" " * (5_000_000 - len(body))
     event = a_proxy_event(candles.slug, signed(body), body)

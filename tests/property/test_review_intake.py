@@ -33,6 +33,7 @@ from tests.deliveries import (
 )
 from tests.fakes.clocks import FixedClock, SeededRandomness
 from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.memory_oauth import MemoryNotes
 from tests.fakes.memory_programs import MemoryDecisions, MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
@@ -90,7 +91,7 @@ def intake() -> Iterator[None]:
     """Put the function before one program, with memory instead of AWS."""
     vault = MemoryVault()
     programs = RecentPrograms(MemoryPrograms(a_listening_program(vault)), vault, FixedClock())
-    review_webhook.intake.replace(IntakeReviews(programs, queue))
+    review_webhook.intake.replace(IntakeReviews(programs, queue, MemoryNotes(), FixedClock()))
     yield
     review_webhook.intake.replace(None)
 

@@ -27,6 +27,7 @@ from tests.deliveries import (
     signed,
 )
 from tests.fakes.clocks import FixedClock
+from tests.fakes.memory_oauth import MemoryNotes
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
@@ -43,7 +44,9 @@ class World:
         self.program = a_listening_program(self.vault)
         self.programs = MemoryPrograms(self.program)
         self.queue = MemoryQueue()
-        self.intake = IntakeReviews(RecentPrograms(self.programs, self.vault, self.clock), self.queue)
+        self.notes = MemoryNotes()
+        recent = RecentPrograms(self.programs, self.vault, self.clock)
+        self.intake = IntakeReviews(recent, self.queue, self.notes, self.clock)
 
     def deliver(self, body: bytes, headers: dict[str, str] | None = None, slug: str = "candles") -> Intake:
         return self.intake(slug, signed(body) if headers is None else headers, body, "request-1")
@@ -286,3 +289,12 @@ def counted(world: World) -> list[str]:
 def test_an_outcome_counts_and_names_no_person(world: World) -> None:
     outcome = world.deliver(a_body(a_review_event()))
     assert "klaviyo-demo" not in json.dumps([dict(outcome.ids), dict(outcome.counts), outcome.message])
+
+
+def test_an_authentic_delivery_is_noted_and_no_other(world: World) -> None:
+    """R9: when Klaviyo last delivered."""
+    with pytest.raises(Unauthenticated):
+        world.deliver(a_body(a_review_event()), {})
+    assert world.notes.seen == {}
+    world.deliver(a_body(a_review_event()))
+    assert world.notes.last_seen(world.program.slug).delivery_at == world.clock.now()

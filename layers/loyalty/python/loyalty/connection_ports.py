@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -102,6 +103,30 @@ class Credentials(Protocol):
 
     def given_up(self, program: Program, refused: str, error: KlaviyoUnauthorized | KlaviyoForbidden) -> LoyaltyError:
         """Draw the conclusion from a second refusal in a row; the error to raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """When things last went well, about a minute exactly; None for never."""
+
+    success_at: datetime | None = None
+    delivery_at: datetime | None = None
+
+
+class ConnectionNotes(Protocol):
+    """When Klaviyo last took something from us, and when it last delivered a review (R9).
+
+    Noting is cheap, is done at most once a minute and program, and never fails: a note is not worth that.
+    """
+
+    def succeeded(self, program: ProgramSlug, at: datetime) -> None:
+        """Klaviyo took something."""
+
+    def delivered(self, program: ProgramSlug, at: datetime) -> None:
+        """Klaviyo made an authentic delivery."""
+
+    def last_seen(self, program: ProgramSlug) -> LastSeen:
+        """What was noted."""
 
 
 class Notices(Protocol):

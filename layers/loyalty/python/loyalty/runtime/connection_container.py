@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import boto3
 
 from loyalty.adapters.aws import CONFIG
+from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
@@ -47,7 +48,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         disconnect_account=DisconnectAccount(
             access.programs, establish.records, access.klaviyo, access.keeper, access.oauth, access.vault
         ),
-        health=ConnectionHealth(_outbox(settings)),
+        health=ConnectionHealth(_outbox(settings), _notes(settings)),
         resume=journey.resume,
     )
 
@@ -102,6 +103,11 @@ def _requeue(
         profiles=SqsQueue(sqs, settings.profiles_queue_url, access.clock, randomness),
         clock=access.clock,
     )
+
+
+def _notes(settings: KlaviyoConnectionSettings) -> DynamoConnectionNotes:
+    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    return DynamoConnectionNotes(client, settings.table_name)
 
 
 def _outbox(settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings) -> DynamoOutbox:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from loyalty.adapters.aws import CONFIG
+from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
@@ -48,11 +49,12 @@ __all__ = ["UseCase", "award_review", "events_lane", "intake_reviews", "profiles
 
 def intake_reviews(settings: ReviewWebhookSettings) -> IntakeReviews:
     """What ``review_webhook`` does."""
-    clock = SystemClock()
-    programs = DynamoPrograms(_dynamodb(settings), settings.table_name)
+    client, clock = _dynamodb(settings), SystemClock()
     return IntakeReviews(
-        programs=RecentPrograms(programs, _vault(settings), clock),
+        programs=RecentPrograms(DynamoPrograms(client, settings.table_name), _vault(settings), clock),
         queue=SqsQueue(_sqs(settings), settings.reviews_queue_url, clock, SystemRandomness()),
+        notes=DynamoConnectionNotes(client, settings.table_name),
+        clock=clock,
     )
 
 
@@ -86,6 +88,7 @@ def events_lane(settings: KlaviyoEventsSettings) -> EventsLane:
             outbox=DynamoOutbox(client, settings.table_name),
             klaviyo=KlaviyoAccess.of(settings).klaviyo,
             clock=clock,
+            notes=DynamoConnectionNotes(client, settings.table_name),
         ),
         give_back=Return(SqsVisibility(_sqs(settings), settings.events_queue_url), SystemRandomness()),
         clock=clock,
@@ -102,6 +105,7 @@ def profiles_lane(settings: KlaviyoProfilesSettings) -> ProfilesLane:
             klaviyo=KlaviyoAccess.of(settings).klaviyo,
             queue=SqsQueue(queue, settings.profiles_queue_url, clock, SystemRandomness()),
             clock=clock,
+            notes=DynamoConnectionNotes(client, settings.table_name),
         ),
         give_back=Return(SqsVisibility(queue, settings.profiles_queue_url), SystemRandomness()),
         clock=clock,

@@ -73,16 +73,16 @@ _TEXTS: dict[str, tuple[HTTPStatus, str, str]] = {
         HTTPStatus.FORBIDDEN,
         "Access was not granted",
         (
-            "Klaviyo reports that access was refused. Nothing was changed. To connect, begin again and choose Allow; you "
-            "need the role Owner, Admin or Manager in Klaviyo."
+            "Klaviyo reports that access was refused. Nothing was changed. To connect, begin again and choose "
+            "Allow; you need the role Owner, Admin or Manager in Klaviyo."
         ),
     ),
     "role_missing": (
         HTTPStatus.FORBIDDEN,
         "Your role in Klaviyo is not enough",
         (
-            "Only somebody with the role Owner, Admin or Manager in Klaviyo can connect an app. Nothing was changed. Ask "
-            "one of them to open the link."
+            "Only somebody with the role Owner, Admin or Manager in Klaviyo can connect an app. Nothing was changed. "
+            "Ask one of them to open the link."
         ),
     ),
     "grant_refused": (

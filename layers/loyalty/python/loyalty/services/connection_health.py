@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from loyalty.connection_ports import ConnectionNotes
 from loyalty.domain.connection import Connection, ConnectionStatus, Loss
 from loyalty.domain.moments import utc_text
 from loyalty.domain.program import Program
@@ -28,6 +29,7 @@ class ConnectionHealth:
     """Describes connections."""
 
     outbox: Outbox
+    notes: ConnectionNotes
 
     def __call__(self, program: Program) -> dict[str, Any]:
         """The document.
@@ -40,7 +42,12 @@ class ConnectionHealth:
         connection = program.connection
         if connection is None:
             return {"program": program.slug, "status": ConnectionStatus.NOT_CONNECTED.value, "owed": owed}
-        return {"program": program.slug, **described(connection), "owed": owed}
+        seen = self.notes.last_seen(program.slug)
+        document = {"program": program.slug, **described(connection), "owed": owed}
+        document["last_success_at"] = _text(seen.success_at)
+        if document["webhook"] is not None:
+            document["webhook"]["last_delivery_at"] = _text(seen.delivery_at)
+        return document
 
 
 def described(connection: Connection) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from loyalty.connection_ports import ConnectionNotes
 from loyalty.contracts.deliveries import OwedEvent
 from loyalty.domain.errors import Invalid, Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
@@ -77,6 +78,7 @@ class DeliverEvents:
     outbox: Outbox
     klaviyo: Klaviyo
     clock: Clock
+    notes: ConnectionNotes
 
     def __call__(self, owed: Collection[OwedEvent], *, until: datetime) -> list[ProgramEvents]:
         """Deliver what is still owed of ``owed``, program by program; no call to Klaviyo begins after ``until``.
@@ -92,6 +94,8 @@ class DeliverEvents:
                 self._deliver(work, until)
             except Exception as trouble:  # noqa: BLE001 - told in the report; must not touch other programs
                 work.trouble = trouble
+            if work.states[DeliveryState.SENT]:
+                self.notes.succeeded(work.program, self.clock.now())
         return done
 
     def _deliver(self, work: ProgramEvents, until: datetime) -> None:

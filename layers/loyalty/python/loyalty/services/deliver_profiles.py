@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from loyalty.connection_ports import ConnectionNotes
 from loyalty.domain.errors import Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost, KlaviyoRefused
@@ -72,6 +73,7 @@ class DeliverProfiles:
     klaviyo: Klaviyo
     queue: MessageQueue
     clock: Clock
+    notes: ConnectionNotes
 
     def __call__(self, slug: ProgramSlug, *, until: datetime) -> ProfilesDelivered:
         """Send a program's owed profiles; what is left at ``until`` is taken up by a message of its own.
@@ -85,6 +87,8 @@ class DeliverProfiles:
             report.tally["paused"] += 1
         except Exception as trouble:  # noqa: BLE001 - told in the report, beside what was done before
             report.trouble = trouble
+        if report.tally["sent"]:
+            self.notes.succeeded(slug, self.clock.now())
         return report
 
     def _deliver(self, report: ProfilesDelivered, until: datetime) -> None:

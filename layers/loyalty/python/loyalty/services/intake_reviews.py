@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from loyalty.connection_ports import ConnectionNotes
 from loyalty.contracts.klaviyo_reviews import read_review
 from loyalty.contracts.klaviyo_signature import SignedDelivery
 from loyalty.contracts.klaviyo_webhook import parse_delivery
@@ -13,7 +14,7 @@ from loyalty.contracts.review_messages import QueuedReview, UnusableMessage
 from loyalty.domain.errors import Invalid, NotFound, Unauthenticated
 from loyalty.domain.identity import ProgramSlug, alias_digest, program_slug
 from loyalty.domain.program import Program
-from loyalty.ports import MessageQueue, QueueMessage
+from loyalty.ports import Clock, MessageQueue, QueueMessage
 from loyalty.services.recent_programs import Known, RecentPrograms
 
 
@@ -61,6 +62,8 @@ class IntakeReviews:
 
     programs: RecentPrograms
     queue: MessageQueue
+    notes: ConnectionNotes
+    clock: Clock
     decoy: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
 
     def __call__(self, slug: str, headers: Mapping[str, str], body: bytes, correlation_id: str) -> Intake:
@@ -86,6 +89,7 @@ class IntakeReviews:
         read = [read_review(program.slug, event, _digester(program)) for event in envelope.data]
         reviews = [review for review in read if review is not None]
         self.queue.send([_queued(review, correlation_id) for review in reviews])
+        self.notes.delivered(program.slug, self.clock.now())
         unusable = sum(isinstance(review, UnusableMessage) for review in reviews)
         return Intake(
             program=program.slug,

@@ -77,6 +77,11 @@ def oauth(digest: str) -> Key:
     return Key(f"OAUTH#{digest}", "OAUTH")
 
 
+def connection_notes(slug: ProgramSlug) -> Key:
+    """When a program's connection last worked."""
+    return Key(f"HEALTH#{slug}", "HEALTH")
+
+
 def member_pk(slug: ProgramSlug, member_id: MemberId) -> str:
     """Partition of a member and its journal."""
     return f"MEMBER#{slug}#{member_id}"

@@ -1,0 +1,90 @@
+"""The health document: everything a merchant may know about the connection, and nothing secret."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY
+from loyalty.domain.oauth import REQUIRED_SCOPES
+from tests.connection_world import CANDLES, Office
+from tests.fakes.klaviyo_wire import START
+
+
+def health(office: Office) -> dict[str, Any]:
+    return office.health(office.programs.programs[CANDLES])
+
+
+def test_before_the_first_connect_there_is_little_to_say() -> None:
+    assert health(Office()) == {
+        "program": CANDLES,
+        "status": "not_connected",
+        "owed": {"events": 0, "profiles": 0, "counted_to": 10_000},
+    }
+
+
+def test_a_connection_by_oauth_is_described_in_full() -> None:
+    """R8, R9, R114-R118."""
+    office = Office()
+    office.connects()
+    office.notes.succeeded(CANDLES, START)
+    office.notes.delivered(CANDLES, START)
+    said = health(office)
+    assert (said["status"], said["mode"], said["account_id"]) == ("connected", "oauth", "AbC123")
+    assert (said["missing_scopes"], said["upgrade_available"], said["last_error"]) == ([], False, None)
+    assert said["capabilities"] == {"reviews": True, "reviews_detected_at": said["granted_at"], "webhooks": True}
+    (webhook_id,) = office.webhooks()
+    assert (said["webhook"]["id"], said["webhook"]["enabled"]) == (webhook_id, True)
+    assert said["last_success_at"] == said["webhook"]["last_delivery_at"] == "2026-08-20T14:00:00.000Z"
+    assert [point["item"] for point in said["checklist"]] == [
+        "reviews_installed",
+        "review_widget",
+        "review_request_flow",
+    ]
+    assert [point["seen"] for point in said["checklist"]] == [True, None, None]
+
+
+def test_missing_scopes_are_named_until_they_are_granted() -> None:
+    """R6."""
+    office = Office()
+    office.account.fake.services.switches.granted_scopes = sorted(REQUIRED_SCOPES - {"reviews:read"})
+    office.connects()
+    said = health(office)
+    assert (said["status"], said["missing_scopes"]) == ("reconnect_required", ["reviews:read"])
+    assert said["reconnect_reason"] == "missing_scopes[reviews:read]"
+
+
+def test_a_private_key_hints_at_the_upgrade_and_oauth_does_not() -> None:
+    """R12."""
+    office = Office()
+    office.by_key(CANDLES, DEFAULT_PRIVATE_KEY)
+    said = health(office)
+    assert (said["mode"], said["upgrade_available"], "upgrade_hint" in said) == ("api_key", True, True)
+    assert any(warning.startswith("webhooks_not_allowed") for warning in said["warnings"])
+    office.clock.sleep(2)
+    office.connects()
+    said = health(office)
+    assert (said["upgrade_available"], "upgrade_hint" in said, said["warnings"]) == (False, False, [])
+
+
+def test_a_loss_says_since_when_and_why() -> None:
+    """R16."""
+    office = Office()
+    office.connects()
+    office.account.fake.services.oauth.uninstall("AbC123", office.account.app.client_id)
+    office.clock.sleep(3600)
+    (work,) = office.upkeep(until=office.clock.now().replace(year=2030))
+    said = health(office)
+    assert (work.lost, said["status"]) == (True, "access_lost")
+    assert said["last_error"]["notified_at"]
+
+
+def test_nothing_secret_is_in_it() -> None:
+    office = Office()
+    office.connects()
+    (install,) = office.account.fake.services.oauth.installs
+    (webhook,) = office.account.fake.services.world.accounts["AbC123"].webhooks.values()
+    said = json.dumps(health(office))
+    assert not [
+        each for each in (webhook.secret_key, install.refresh_token, *install.access_tokens) if str(each) in said
+    ]
