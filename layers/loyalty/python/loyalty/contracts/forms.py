@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -19,13 +20,13 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 class Form(BaseModel):
     """Something a caller sends: nothing is converted, and nothing unknown is passed over."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Told(BaseModel):
     """Something a caller is told."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class FieldError(Told):
@@ -81,14 +82,21 @@ EmailAddress = Annotated[
 ]
 
 
+@cache
+def adapter_of(form: Any) -> TypeAdapter[Any]:
+    """What checks documents against a form; made once a process."""
+    return TypeAdapter(form)
+
+
 def filled_in(form: type[_Form] | Any, document: Any, what: str) -> _Form:
     """Check a document against a form.
 
     Raises:
         Rejected: ``invalid_<what>``, with every error at once as the fact ``errors``.
     """
+    kind: Any = form
     try:
-        checked: _Form = TypeAdapter(form).validate_python(document)
+        checked: _Form = adapter_of(kind).validate_python(document)
     except ValidationError as error:
         errors = [_told(problem) for problem in error.errors(include_url=False, include_input=False)]
         raise invalid(what, errors) from None

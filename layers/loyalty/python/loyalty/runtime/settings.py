@@ -17,7 +17,8 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
 class Settings(BaseModel):
     """What every function has: the region, which Lambda always names."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # Of all these models a process builds the one it uses.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     region: Text = Field(validation_alias="AWS_REGION")
 
