@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import adjustment, cold_import, ledger_core, posting_units
+from benchmarks import adjustment, cold_import, due_sweep, ledger_core, posting_units
 from benchmarks.result import Result, write
 
 FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 SUITES: tuple[Callable[[], Iterator[Result]], ...] = (
     ledger_core.results,
     posting_units.results,
+    due_sweep.results,
     adjustment.results,
     cold_import.results,
 )
