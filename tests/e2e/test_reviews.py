@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from loyalty.domain.ledger.entry import DeliveryState, Entry
 SAMPLE = "system_webhook_delivery.json"
 SAMPLE_WEBHOOK = "01HF7AYTK76RHR4F17G6DGTRGF"
 SAMPLE_SECRET = "secret-of-the-sample-webhook-0123456789"
-BEFORE_THE_SAMPLE = datetime(2026, 8, 1, tzinfo=UTC)
 TIMESTAMP = "Thu, 20 Aug 2026 14:04:02 GMT"
 AT_ONCE = 4
 """Deliveries under way at once: the emulator starts an interpreter for each, and two cores start few a second."""
@@ -108,7 +106,7 @@ def delivered(stack: Stack, body: bytes) -> Any:
 
 
 def listen_to_sample_webhook(stack: Stack) -> None:
-    """Let the demo program know the webhook that the sample comes from, and have been connected by then (R112)."""
+    """Let the demo program know the webhook that the sample comes from."""
     programs = DynamoPrograms(stack.client("dynamodb"), stack.description.table)
     program = stack.records.program()
     assert program.connection is not None
@@ -117,8 +115,7 @@ def listen_to_sample_webhook(stack: Stack) -> None:
         SAMPLE_WEBHOOK, ("event:klaviyo.submitted_review",), (vault.encrypt(program.slug, SAMPLE_SECRET),)
     )
     others = tuple(each for each in program.connection.webhooks if each.id != SAMPLE_WEBHOOK)
-    connection = replace(program.connection, webhooks=(*others, webhook), connected_at=BEFORE_THE_SAMPLE)
-    programs.save_connection(program.slug, connection)
+    programs.save_connection(program.slug, replace(program.connection, webhooks=(*others, webhook)))
 
 
 def test_klaviyos_sample_delivery_pays_the_verified_review_and_records_the_other(

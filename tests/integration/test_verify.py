@@ -168,7 +168,7 @@ def test_rebuild_writes_nothing_when_the_journal_is_broken(world: World) -> None
 def test_erasure_leaves_no_word_about_the_member_and_a_journal_that_holds(world: World) -> None:
     """R25: personal data is gone from every item, the chain and the sums still verify."""
     member_id = world.live()
-    bill = world.post(BILL, Earn(40), reason="reason of Bill")
+    world.post(BILL, Earn(40), reason="reason of Bill")
     before = world.audit.check(world.program, member_id).amounts
     EraseMember(world.ledger)(world.program, member_id, actor="operator")
     report = world.audit.check(world.program, member_id)

@@ -30,7 +30,7 @@ class Moderation(BaseModel):
     ] = "other"
 
 
-_Ids = TypeAdapter(list[str] | None)
+_Ids: TypeAdapter[list[str] | None] = TypeAdapter(list[str] | None)
 
 
 def _event(account: Account, event: Event) -> JsonObject:
