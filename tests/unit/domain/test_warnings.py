@@ -106,7 +106,7 @@ def test_the_notice_says_how_much_when_and_what_keeps_the_points() -> None:
     assert notice.narrative.event_type == "points_expiring"
     assert notice.narrative.details == {
         "points": 100,
-        "expires_on": "2026-06-30",
+        "expires_on": "2026-06-30T12:00:00Z",
         "days_left": 3,
         "last_chance": True,
         "kept_by": "spending",

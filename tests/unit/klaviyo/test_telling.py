@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from loyalty.domain.catalogue import event_type
 from loyalty.domain.errors import Invalid
 from loyalty.domain.ledger.amounts import Amounts
-from loyalty.domain.ledger.commands import Action, Adjust, Earn, Notify, Pend
+from loyalty.domain.ledger.commands import Action, Adjust, Celebrate, Earn, Pend
 from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.ledger.expiry import AfterEarning, Period
 from loyalty.domain.ledger.lots import NEVER
@@ -112,11 +112,23 @@ def test_expired_points_are_told(journal: Journal) -> None:
 
 def test_a_notice_tells_the_points_of_its_details(journal: Journal) -> None:
     """R67: a warning moves nothing and is about points all the same."""
-    journal.post(Earn(50), "points_earned_review", details=REVIEW)
-    details = {"points": 50, "expires_on": "2026-04-01T12:00:00Z", "days_left": 30}
-    told = journal.told(Notify("points_expiring"), "points_expiring", details=details)
-    assert told["points"] == 50
+    program = replace(PROGRAM, terms=replace(PROGRAM.terms, warning_days=(3,)))
+    receipt = journal.ledger.post(program, SARAH, a_command(Earn(50)), newcomer=True)
+    journal.clock.advance(days=28)
+    assert journal.ledger.attend(program, receipt.member_id) == 1  # type: ignore[union-attr]
+    entry = journal.store.entry(program.slug, receipt.member_id, 2)  # type: ignore[union-attr]
+    assert entry is not None
+    told = dict(event_of(program, entry, SARAH.value).properties)
+    assert (told["points"], told["days_left"], told["expires_on"]) == (50, 3, "2026-04-01T12:00:00Z")
+    assert (told["last_chance"], told["kept_by"]) == (True, "spending")
     assert schema_problems("points_expiring", told) == []
+
+
+def test_a_birthday_is_told(journal: Journal) -> None:
+    """R80, R169."""
+    told = journal.told(Celebrate(date(2026, 3, 2), 20), "points_earned_birthday")
+    assert (told["points"], told["balance_after"]) == (20, 20)
+    assert schema_problems("points_earned_birthday", told) == []
 
 
 def test_points_are_never_sent_as_money(journal: Journal) -> None:

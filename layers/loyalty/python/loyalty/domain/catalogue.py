@@ -27,7 +27,7 @@ class ValueType(StrEnum):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of a value of this type. A date is sent as its noon, see ``telling.noon``."""
+        """JSON Schema of a value of this type. A date is sent as its noon, see ``moments.noon``."""
         match self:
             case ValueType.INTEGER | ValueType.NUMBER:
                 return {"type": self.value}
@@ -173,6 +173,8 @@ _LOSING = (
         "Points are about to expire; sent at the warning and at the last-chance threshold (R67, R72).",
         _date("expires_on", "Last day on which the points can be spent."),
         _integer("days_left", "The threshold that was reached, in days."),
+        Property("last_chance", ValueType.FLAG, "Whether this is the last warning of these points.", required=False),
+        _text("kept_by", "What would keep the points: spending, or earning or spending.", required=False),
     ),
 )
 

@@ -43,3 +43,8 @@ def local_date(moment: datetime, timezone: str) -> date:
 def end_of_day(day: date, timezone: str) -> datetime:
     """The first instant after a calendar day in a time zone, as UTC. Right on days of 23 and 25 hours."""
     return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(timezone)).astimezone(UTC)
+
+
+def noon(day: date) -> str:
+    """A calendar day as Klaviyo advises to send it: noon UTC is the same day nearly everywhere."""
+    return f"{day.isoformat()}T12:00:00Z"

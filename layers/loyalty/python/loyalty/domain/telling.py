@@ -17,6 +17,7 @@ from loyalty.domain.catalogue import event_type
 from loyalty.domain.ledger.entry import Entry, Scalar
 from loyalty.domain.ledger.expiry import schedule
 from loyalty.domain.ledger.member import Member
+from loyalty.domain.moments import noon
 from loyalty.domain.naming import Naming, naming_preset
 from loyalty.domain.profile_fields import PROFILE_FIELDS
 from loyalty.domain.program import Program
@@ -95,11 +96,6 @@ def profile_of(program: Program, member: Member) -> ProfileState | None:
         else:
             properties[target] = value
     return ProfileState(member.profile.email, properties, tuple(unset))
-
-
-def noon(day: date) -> str:
-    """A calendar day as Klaviyo advises to send it: noon UTC is the same day nearly everywhere."""
-    return f"{day.isoformat()}T12:00:00Z"
 
 
 def _survives(value: Scalar) -> bool:

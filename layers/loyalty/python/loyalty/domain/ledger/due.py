@@ -27,7 +27,7 @@ from loyalty.domain.ledger.lots import NEVER
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.ledger.terms import Terms
 from loyalty.domain.ledger.warnings import due_warning, last_day, next_warning
-from loyalty.domain.moments import end_of_day, local_date
+from loyalty.domain.moments import end_of_day, local_date, noon
 
 SCHEDULE = Source("schedule")
 ACTOR = "tallyhook"
@@ -65,7 +65,7 @@ def _warning(member: Member, terms: Terms, now: datetime) -> Command | None:
     points = member.lots[day]
     details: dict[str, Scalar] = {
         "points": points,
-        "expires_on": day,
+        "expires_on": noon(date.fromisoformat(day)),
         "days_left": days,
         "last_chance": days == min(terms.warning_days),
         "kept_by": "earning or spending" if terms.expiry.restarts_on_activity else "spending",
