@@ -33,7 +33,7 @@ from loyalty.ports import DueIndex, LedgerStore, ProgramStore, Receipt, Redirect
 from loyalty.services.posting import Ledger
 from loyalty.services.sweep_due import SweepDue, Swept
 from tests.builders import a_command, a_program
-from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.fakes.clocks import START, FixedClock, SeededRandomness
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.item_size import item_size
@@ -41,8 +41,8 @@ from tests.item_size import item_size
 READ_UNIT = 4096
 BATCH = 25
 TERMS = Terms(expiry=AfterEarning(Period(days=10)), expiry_revision=1)
-DUE_AFTER = timedelta(days=11)
-"""How long after they earned the points of a crowd's due members are over."""
+MIDNIGHT = START.replace(hour=0) + timedelta(days=11)
+"""When the points of a crowd's due members are over; the sweep begins five minutes later."""
 
 
 @dataclass
@@ -176,7 +176,7 @@ class Crowd:
             receipt = ledger.post(self.program, address, command, newcomer=True)
             assert isinstance(receipt, Receipt)
             self.due.append(receipt.member_id)
-        self.clock.advance(days=DUE_AFTER.days)
+        self.clock.time = MIDNIGHT + timedelta(minutes=5)
         self.meter.calls.clear()
         self.meter.units = 0
 

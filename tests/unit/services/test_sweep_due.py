@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from loyalty.contracts.sweeps import SweepShard
 from loyalty.domain.errors import Invalid, Transient
 from loyalty.domain.identity import Address, MemberId
-from loyalty.domain.ledger.commands import Earn
+from loyalty.domain.ledger.commands import CommandKey, Earn, Narrative
+from loyalty.domain.ledger.entry import Source
 from loyalty.domain.ledger.expiry import AfterEarning, Period
-from loyalty.domain.ledger.member import Member
-from loyalty.domain.ledger.terms import Terms
+from loyalty.domain.ledger.member import Member, Standing
+from loyalty.domain.ledger.terms import BirthdayRule, Terms
 from loyalty.ports import DueMember, Plan, QueueMessage, Receipt
 from loyalty.services.begin_sweep import BeginSweep
+from loyalty.services.identify_member import IdentifyMember
 from loyalty.services.posting import Ledger
 from loyalty.services.sweep_due import SweepDue, Swept
 from tests.builders import a_command, a_program
-from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.fakes.clocks import START, FixedClock, SeededRandomness
 from tests.fakes.memory_due import MemoryDueIndex
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_programs import MemoryPrograms
@@ -145,6 +147,22 @@ def test_the_lag_is_how_long_the_longest_waiting_member_was_due(world: World) ->
     assert world.run().lag_seconds == 15 * 3600
 
 
+def test_points_given_with_little_time_left_are_not_late(world: World) -> None:
+    """Their warning was due weeks before they came; no alarm is to ring for that."""
+    world.programs.programs[world.program.slug] = replace(world.program, terms=replace(TERMS, warning_days=(30,)))
+    for member in world.members:
+        world.clock.advance(minutes=1)
+        world.ledger.post_here(
+            world.programs.programs[world.program.slug], member, a_command(Earn(1), at=world.clock.now())
+        )
+    assert {due.due_at for due in MemoryDueIndex(world.store).due(0, world.clock.now(), after="", limit=9)} == {
+        START - timedelta(days=20, hours=12)
+    }
+    world.clock.advance(hours=2)
+    report = world.run()
+    assert (report.acted, report.lag_seconds) == (5, 2 * 3600 + 4 * 60)
+
+
 def test_a_due_time_of_other_terms_is_corrected(world: World) -> None:
     """A program may change its thresholds without every member being written."""
     world.programs.programs[world.program.slug] = replace(world.program, terms=replace(TERMS, warning_days=(1,)))
@@ -154,6 +172,29 @@ def test_a_due_time_of_other_terms_is_corrected(world: World) -> None:
     assert world.run().due == 0
     world.clock.advance(days=2)
     assert world.run().acted == 5
+
+
+def test_birthdays_are_celebrated_without_the_sweep_knowing_of_them(world: World) -> None:
+    """R169: a kind of its own, registered where the others are."""
+    program = world.programs.programs[world.program.slug] = replace(
+        world.program, terms=Terms(birthday=BirthdayRule(100))
+    )
+    person = world.ledger
+    IdentifyMember(person)(
+        program,
+        Address("email", "sarah@klaviyo-demo.com"),
+        {"birthday": "1990-06-15"},
+        key=CommandKey("test", "birthday"),
+        narrative=Narrative(Source("test"), "tester", world.clock.now()),
+        standing=Standing.MEMBER,
+    )
+    world.clock.time = datetime(2026, 6, 15, 0, 5, tzinfo=UTC)
+    world.run()
+    found = person.find(program, Address("email", "sarah@klaviyo-demo.com"))
+    assert found is not None
+    assert (found.amounts.available, found.version) == (100, 2)
+    assert person.store.entry(program.slug, found.member_id, 2).event_type == "points_earned_birthday"  # type: ignore[union-attr]
+    assert world.run().due == 0
 
 
 def test_members_of_a_program_that_is_gone_are_reported(world: World) -> None:

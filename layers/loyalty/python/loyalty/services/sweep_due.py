@@ -1,4 +1,4 @@
-"""Attend to the members of one shard that are due: expire, activate, release, warn.
+"""Attend to the members of one shard that are due: expire, activate, release, warn, celebrate.
 
 The index says who is due; what that means is decided on the member as it is, in one ledger command each. So sweeps may
 overlap, repeat or die half-way: what was done is not due any more. A member that cannot be attended to is passed over,
@@ -14,12 +14,16 @@ from datetime import timedelta
 from loyalty.contracts.sweeps import SweepShard
 from loyalty.domain.errors import NotFound, Transient
 from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.ledger.member import Member
 from loyalty.domain.program import Program
 from loyalty.ports import Clock, DueIndex, DueMember, MessageQueue, ProgramStore, QueueMessage
 from loyalty.services.posting import Ledger
 
 PAGE = 100
 """Due members read from the index at a time."""
+
+LATE = timedelta(hours=1)
+"""A member who waits longer than sweeps are apart is looked at closely before it counts as late."""
 
 
 @dataclass(slots=True)
@@ -86,12 +90,22 @@ class SweepDue:
                 report.continues = True
                 break
             report.due += 1
-            report.lag_seconds = max(report.lag_seconds, int((work.begun - member.due_at).total_seconds()))
+            report.lag_seconds = max(report.lag_seconds, self._lag(member))
             if member.program not in known:
                 known[member.program] = self.programs.load(member.program)
             self._attend(report, known[member.program], member)
             reached = member.position
         return report
+
+    def _lag(self, member: DueMember) -> int:
+        """How many seconds a member has waited. Points given with little time left fell due in the past already."""
+        now, since = self.clock.now(), member.due_at
+        if now - since > LATE:
+            store = self.ledger.store
+            found = store.find(member.program, member.member_id)
+            newest = store.entry(member.program, member.member_id, found.version) if isinstance(found, Member) else None
+            since = max(since, newest.recorded_at) if newest else since
+        return int((now - since).total_seconds())
 
     def _attend(self, report: Swept, program: Program | None, member: DueMember) -> None:
         try:
