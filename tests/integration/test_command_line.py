@@ -60,7 +60,12 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        described = {"aws_endpoint_url": f"http://{host}:{port}", "region": "eu-central-1", "table": table, "api_url": "http://unused/v1"}
+        described = {
+            "aws_endpoint_url": f"http://{host}:{port}",
+            "region": "eu-central-1",
+            "table": table,
+            "api_url": "http://unused/v1",
+        }
         description = tmp_path / "stack.json"
         description.write_text(json.dumps(described))
         client = boto3.client(
