@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty.domain.errors import Invalid
+from loyalty.domain.ledger.apply import replayed
 from loyalty.domain.ledger.birthdays import due_birthday, next_birthday, valid_birthday
 from loyalty.domain.ledger.commands import Celebrate, Earn, Erase, Identify, MergeIn, Spend
 from loyalty.domain.ledger.decisions import Posting
@@ -140,6 +141,7 @@ def test_whatever_a_customer_says_a_year_lies_between_two_birthdays(moves: list[
     assert came
     for one, other in pairwise(came):
         assert Period(months=12).after(date.fromisoformat(one)) <= date.fromisoformat(other)
+    assert replayed(sarah.member.program, sarah.member.member_id, sarah.entries) == sarah.member
 
 
 @pytest.mark.parametrize(("day", "points"), [("2026-06-22", 100), ("2026-08-14", 100), ("2026-08-15", 0)])
@@ -197,6 +199,15 @@ def test_two_members_that_become_one_have_one_birthday_a_year() -> None:
     sarah.does(MergeIn(bill.member))
     assert sarah.member.profile.birthday == "1990-10-01"
     assert lives(sarah, "2028-01-01") == [("2027-10-01", 100)]
+
+
+def test_a_birthday_that_comes_with_a_merged_member_is_newly_known() -> None:
+    bill = born("1990-06-15")
+    sarah = Journey(TERMS, now=at("2026-06-01"))
+    sarah.does(Identify(standing=Standing.MEMBER))
+    sarah.does(MergeIn(bill.member))
+    assert sarah.member.profile.birthday == "1990-06-15"
+    assert lives(sarah, "2028-01-01") == [("2027-06-15", 100)]
 
 
 def test_a_program_without_birthday_points_gives_none() -> None:
