@@ -74,6 +74,13 @@ def test_what_a_command_says_of_a_newcomer_wins_over_the_introduction() -> None:
     assert sarah.member.standing is Standing.EXCLUDED
 
 
+def test_a_newcomer_who_is_said_to_be_a_member_is_one() -> None:
+    """Although somebody unknown counts as a member already."""
+    sarah = Journey()
+    sarah.does(Identify(standing=Standing.MEMBER), introduction=SARAH)
+    assert sarah.member.standing is Standing.MEMBER
+
+
 def test_a_newcomer_who_is_identified_without_a_standing_gets_the_programs() -> None:
     sarah = Journey()
     sarah.does(Identify({"first_name": "Sarah"}), introduction=SARAH)

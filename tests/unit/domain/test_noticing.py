@@ -64,6 +64,7 @@ def test_identifying_sets_clears_and_keeps_profile_fields() -> None:
 def test_a_standing_is_changed_and_recorded_only_when_it_is_another() -> None:
     """R40: candidate, member, excluded, and back."""
     sarah = Journey()
+    sarah.does(Earn(5))
     assert sarah.does(Identify(standing=Standing.MEMBER)).effect.standing is None
     for standing in (Standing.CANDIDATE, Standing.EXCLUDED, Standing.MEMBER):
         assert sarah.does(Identify(standing=standing)).effect.standing is standing
