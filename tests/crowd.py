@@ -193,6 +193,8 @@ class Crowd:
         now = self.clock.now()
         shards = [SweepShard(shard=shard, until=now, begun=now) for shard in range(keys.DUE_SHARDS)]
         messages = [shard.model_dump_json() for shard in shards for _ in range(times)]
+        if workers == 1:
+            return [sweep(message, seconds=3600) for message in messages]
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(lambda message: sweep(message, seconds=3600), messages))
 
