@@ -279,6 +279,14 @@ def test_the_check_of_a_delivery_ties_every_part_of_it_to_its_entry() -> None:
     assert {len(check) for check in checks} == {11}
 
 
+def test_the_check_of_a_delivery_is_the_same_for_ever() -> None:
+    """It is stored beside the entry."""
+    owed = digest("sarah-0000000007", canonical(["owed", "", ""]))
+    sent = digest("sarah-0000000007", canonical(["sent", "2026-03-02T12:00:00.000Z", "late"]))
+    assert Delivery(DeliveryState.OWED).check(FULL.id) == owed[:11]
+    assert Delivery(DeliveryState.SENT, START, "late").check(FULL.id) == sent[:11]
+
+
 def test_an_entry_knows_its_public_id_and_kind() -> None:
     assert (FULL.id, FULL.kind) == ("sarah-0000000007", EntryKind.CAPTURE)
 

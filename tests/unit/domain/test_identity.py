@@ -27,9 +27,10 @@ def test_slugs_are_lower_case_letters_digits_and_inner_hyphens(text: str) -> Non
     "text", ["", "-a", "a-", "A", "a_b", "a b", "ä", "a" * 64, "a\n", "a#b", "\N{ARABIC-INDIC DIGIT SEVEN}"]
 )
 def test_other_slugs_are_refused(text: str) -> None:
-    with pytest.raises(Invalid, match="A program slug is 1 to 63 lower-case letters") as error:
+    with pytest.raises(Invalid) as error:
         program_slug(text)
     assert error.value.code == "invalid_slug"
+    assert str(error.value) == "A program slug is 1 to 63 lower-case letters, digits and inner hyphens."
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,10 @@ def test_addresses_are_trimmed_and_lower_cased(text: str, address: str) -> None:
 )
 def test_what_klaviyo_would_not_take_is_refused(text: str) -> None:
     """100 characters and more are refused with the rest (Klaviyo's Events API overview)."""
-    with pytest.raises(Invalid, match="not an e-mail address that Klaviyo accepts") as error:
+    with pytest.raises(Invalid) as error:
         normalise_email(text)
     assert error.value.code == "invalid_email"
+    assert str(error.value) == "This is not an e-mail address that Klaviyo accepts."
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,12 @@ def test_letters_that_look_or_lower_case_like_others_do_not_pass_for_them(text: 
 @pytest.mark.parametrize("text", ["{{ person.email }}", "{{email}}", "x{{", "{% if person %}a@b.io{% endif %}", "{%"])
 def test_template_text_is_told_from_other_mistakes(text: str) -> None:
     """Klaviyo's flow left it unrendered; the message says what to write instead."""
-    with pytest.raises(Invalid, match=r"use \{\{ person.email \}\} in the flow's body") as error:
+    with pytest.raises(Invalid) as error:
         normalise_email(text)
     assert error.value.code == "unrendered_template"
+    assert str(error.value) == (
+        "The e-mail is template text that Klaviyo did not render; use {{ person.email }} in the flow's body."
+    )
 
 
 def test_a_member_id_is_derived_from_program_address_and_generation_with_a_secret() -> None:
@@ -161,6 +166,7 @@ def test_an_entry_id_can_be_taken_apart_again() -> None:
     ],
 )
 def test_what_is_no_entry_id_is_refused(text: str) -> None:
-    with pytest.raises(Invalid, match="This is not a journal entry id") as error:
+    with pytest.raises(Invalid) as error:
         split_entry_id(text)
     assert error.value.code == "invalid_entry_id"
+    assert str(error.value) == "This is not a journal entry id."

@@ -34,6 +34,11 @@ def test_the_text_form_has_a_fixed_width_and_reads_back(moment: str, text: str) 
     assert parse_utc(text) == whole_milliseconds(at(moment))
 
 
+def test_a_text_without_a_zone_is_no_time() -> None:
+    with pytest.raises(ValueError, match=r"^a time without a zone$"):
+        parse_utc("2026-08-20T14:03:11.000")
+
+
 @pytest.mark.parametrize(
     ("day", "timezone_name", "end"),
     [

@@ -129,12 +129,14 @@ def everything() -> Journey:
 def test_merging_carries_everything_over_and_sums_stay_what_they_were_together() -> None:
     """W13."""
     sarah, bill = everything(), Journey(EXPIRING, name="bill")
+    sarah.under(expiry=AfterEarning(Period(days=20))).does(Notify("told"))
     bill.does(Identify({"email": "bill@klaviyo-demo.com"}))
     bill.waits(days=1).does(Earn(5, rule="r", caps=(EarnCap(CapPeriod.EVER, times=9),)))
     before, together = sarah.member, sarah.amounts + bill.amounts
     leaving = sarah.does(MergeOut("bill"))
     joining = bill.does(MergeIn(before))
     assert (leaving.kind, leaving.points) == (EntryKind.MERGE, -50)
+    assert leaving.effect.lots == {"2026-04-01": -30, "2026-04-02": -20}
     assert (joining.kind, joining.points) == (EntryKind.MERGE, 50)
     assert sarah.member == replace(
         Member(before.program, before.member_id),
@@ -145,6 +147,7 @@ def test_merging_carries_everything_over_and_sums_stay_what_they_were_together()
         profile=before.profile,
         created_at=before.created_at,
         last_activity_at=before.last_activity_at,
+        expiry_revision=1,
     )
     assert bill.amounts == together
     assert bill.lots == {"2026-04-01": 30, "2026-04-02": 25}

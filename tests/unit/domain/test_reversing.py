@@ -97,6 +97,20 @@ def test_issued_points_are_taken_back_from_the_lot_they_were_issued_into(issue: 
     assert sarah.amounts == Amounts(available=10, earned=50, reversed=40)
 
 
+def test_a_single_point_is_taken_back_from_where_it_was_issued() -> None:
+    sarah = Journey(EXPIRING)
+    sarah.does(Earn(5))
+    original = sarah.waits(days=1).does(Earn(1))
+    assert sarah.does(Reverse(original)).effect.lots == {ISSUED: -1}
+
+
+def test_a_single_spent_point_is_given_back() -> None:
+    sarah = with_lots()
+    lots = sarah.lots
+    sarah.does(Reverse(sarah.does(Spend(1))))
+    assert sarah.lots == lots
+
+
 @ISSUING
 @OVERDRAFTS
 def test_when_the_issued_lot_holds_less_the_soonest_points_follow(issue: Make, overdraft: Overdraft) -> None:
