@@ -69,8 +69,8 @@ test: check ## Everything, as CI runs it: checks, then all tests
 	$(PYTEST)
 
 .PHONY: test-fast
-test-fast: environment ## The tests that need no build and no emulator, in under a minute
-	HYPOTHESIS_PROFILE=fast $(PYTEST) -m "not emulator and not slow" $(addprefix tests/,architecture unit property contract integration)
+test-fast: environment ## Unit and property tests of the product, in under a minute
+	HYPOTHESIS_PROFILE=fast $(PYTEST) -m "not slow" tests/unit tests/property --ignore=tests/unit/fake_klaviyo
 
 .PHONY: check
 check: environment ## Format, lint, types, import rules, template

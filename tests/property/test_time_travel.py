@@ -123,6 +123,7 @@ def acts_of(entry: Entry) -> list[tuple[str, date, int]]:
     return []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
 def test_two_years_of_sweeps_do_what_a_calendar_says(number: int) -> None:
     zone, policy = PROGRAMS[number]
