@@ -1,7 +1,7 @@
-"""Changes the pure core in every small way, and reports the changes that no test notices.
+"""Changes the pure core of the ledger in every small way, and reports the changes that no test notices.
 
-    make mutation                                  the whole domain
-    make mutation MUTANTS='loyalty.domain.expiry*' some of it
+    make mutation                                         the whole core
+    make mutation MUTANTS='loyalty.domain.ledger.lots*'   some of it
 
 The mutation tester wants sources in a folder `src`, so it works on a copy below build/mutation, where it keeps its
 results: the next run tries again only what changed. A survivor's change is shown by
@@ -19,13 +19,16 @@ WORK = ROOT / "build" / "mutation"
 MUTMUT = ROOT / ".venv" / "bin" / "mutmut"
 # The part of all mutants that tests must notice. Read the survivors too: a few change nothing that can be observed.
 FLOOR = 0.95
+# What the tests read or import besides the package.
+ALONGSIDE = ("tests", "local", "docs")
 SEARCH_PATH = 'pythonpath = [".", "layers/loyalty/python", "cli"]'
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["src"]
-only_mutate = ["src/loyalty/domain/*"]
+also_copy = ["local", "docs"]
+only_mutate = ["src/loyalty/domain/ledger/*", "src/loyalty/domain/identity.py", "src/loyalty/domain/moments.py"]
 pytest_add_cli_args = ["-p", "no:randomly", "-p", "no:xdist", "-m", "not slow"]
-pytest_add_cli_args_test_selection = ["tests/unit/domain", "tests/property"]
+pytest_add_cli_args_test_selection = ["tests/unit/domain"]
 """
 
 
@@ -35,7 +38,8 @@ def copy_tree() -> None:
     Raises:
         ValueError: pyproject.toml no longer names the search path in the expected way.
     """
-    for source, name in ((ROOT / "layers" / "loyalty" / "python", "src"), (ROOT / "tests", "tests")):
+    places = {"src": ROOT / "layers" / "loyalty" / "python", **{name: ROOT / name for name in ALONGSIDE}}
+    for name, source in places.items():
         shutil.rmtree(WORK / name, ignore_errors=True)
         shutil.copytree(source, WORK / name, ignore=shutil.ignore_patterns("__pycache__"))
     settings = (ROOT / "pyproject.toml").read_text()
