@@ -10,6 +10,7 @@ from loyalty.domain.ledger.caps import CapPeriod, EarnCap
 from loyalty.domain.ledger.commands import (
     RETENTION_DAYS,
     Action,
+    Adjust,
     Cancel,
     Capture,
     Command,
@@ -87,6 +88,7 @@ def test_every_kind_of_value_is_part_of_the_digest() -> None:
     sarah, bill = Journey(name="sarah"), Journey(name="bill")
     first, second = sarah.does(Earn(5)), sarah.does(Earn(5))
     pairs: list[tuple[Action, Action]] = [
+        (Spend(5), Adjust(5)),
         (Reverse(first), Reverse(second)),
         (Reverse(first), Reverse(first, 2)),
         (MergeIn(sarah.member), MergeIn(bill.member)),

@@ -165,9 +165,10 @@ def test_points_held_while_the_member_was_active_come_back_with_the_new_date() -
 
 
 def test_points_held_while_inactivity_was_turned_on_come_back_with_its_first_date() -> None:
+    """The last activity was on 4 March, the policy began on the 6th."""
     sarah = with_three_lots()
     sarah.does(PlaceHold("cart-1", 60, SOON))
-    sarah.under(expiry=Inactivity(Period(days=29)))
+    sarah.waits(days=2).under(expiry=Inactivity(Period(days=27)))
     sarah.waits(days=2).does(Release("cart-1"))
     assert sarah.lots == {"2026-04-02": 30, "2026-04-03": 30}
 
