@@ -56,7 +56,7 @@ def test_a_second_stack_runs_beside_the_first_and_ends_without_a_trace(
     stack: Stack, second: subprocess.Popen[bytes], mark: str, number: signal.Signals
 ) -> None:
     file = STACKS / NAME / "stack.json"
-    eventually("second stack", lambda: file.exists() or second.poll() is not None, seconds=180)
+    eventually("second stack", lambda: file.exists() or second.poll() is not None, seconds=300)
     description = json.loads(file.read_text())
     assert description["aws_endpoint_url"] != stack.description.aws_endpoint_url
     assert description["klaviyo_url"] != stack.description.klaviyo_url
@@ -64,6 +64,6 @@ def test_a_second_stack_runs_beside_the_first_and_ends_without_a_trace(
 
     second.send_signal(number)
 
-    assert second.wait(60) == 128 + number
+    assert second.wait(240) == 128 + number
     assert not file.exists()
     eventually("end of all its processes", lambda: not processes_with(mark))
