@@ -30,6 +30,10 @@ def test_a_period_ends_on_the_first_day_after_it(period: CapPeriod, day: str, en
     assert period.end(date.fromisoformat(day)) == end
 
 
+def test_periods_have_the_names_that_buckets_are_stored_under() -> None:
+    assert [period.value for period in CapPeriod] == ["day", "week", "month", "year", "ever"]
+
+
 def test_a_bucket_is_named_for_rule_period_and_end() -> None:
     assert EarnCap(CapPeriod.MONTH, times=2).bucket("review", date(2026, 3, 2)) == "review|month|2026-04-01"
 

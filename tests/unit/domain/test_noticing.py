@@ -23,11 +23,12 @@ from loyalty.domain.ledger.commands import (
     Release,
     Reverse,
     Spend,
+    Warn,
 )
 from loyalty.domain.ledger.entry import EntryKind
 from loyalty.domain.ledger.expiry import AfterEarning, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.lots import NEVER
-from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing
+from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing, Warned
 from loyalty.domain.ledger.terms import Overdraft, Terms
 from tests.fakes.clocks import START
 from tests.journey import Journey
@@ -51,6 +52,35 @@ def test_a_notice_moves_no_points() -> None:
 @pytest.mark.parametrize("standing", [Standing.EXCLUDED, Standing.ERASED, Standing.MERGED])
 def test_nobody_is_told_anything_who_takes_no_part(standing: Standing) -> None:
     assert in_standing(standing).refuses(Notify("warned")).code == f"member_{standing.value}"
+
+
+def test_a_warning_is_noted_once_for_each_threshold_and_date() -> None:
+    """R67, R72: a nearer threshold is another warning, the same or a farther one is none."""
+    sarah = Journey(EXPIRING)
+    sarah.does(Earn(5))
+    entry = sarah.waits(days=10).does(Warn("2026-04-01", 20))
+    assert (entry.kind, entry.points, entry.effect.topic) == (EntryKind.NOTICE, 0, "expiry_warning")
+    assert entry.effect.warned == {"2026-04-01": Warned(20, "2026-03-12")}
+    assert sarah.member.warned == {"2026-04-01": Warned(20, "2026-03-12")}
+    for days in (20, 21):
+        refusal = sarah.refuses(Warn("2026-04-01", days))
+        assert refusal.code == "nothing_to_warn_of"
+        assert refusal.message == "No points expire on this day that the member was not told of."
+    sarah.waits(days=1).does(Warn("2026-04-01", 19))
+    assert sarah.member.warned == {"2026-04-01": Warned(19, "2026-03-13")}
+
+
+def test_nobody_is_warned_of_a_date_without_points() -> None:
+    sarah = Journey(EXPIRING)
+    sarah.does(Earn(1))
+    assert sarah.refuses(Warn("2026-04-02", 20)).code == "nothing_to_warn_of"
+    assert sarah.does(Warn("2026-04-01", 20)).points == 0
+
+
+def test_the_excluded_are_not_warned() -> None:
+    sarah = Journey(EXPIRING)
+    sarah.does(Earn(5))
+    assert in_standing(Standing.EXCLUDED, sarah).refuses(Warn("2026-04-01", 20)).code == "member_excluded"
 
 
 def test_identifying_sets_clears_and_keeps_profile_fields() -> None:
