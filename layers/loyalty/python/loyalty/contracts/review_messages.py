@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 
 from loyalty.domain.errors import Invalid
 from loyalty.domain.identity import Email
-from loyalty.domain.reviews import ReviewSubmission, SubmissionKind
+from loyalty.domain.reviews import ReviewSource, ReviewSubmission, ReviewWay, SubmissionKind
 
 
 class _Message(BaseModel):
@@ -29,7 +29,12 @@ class _Message(BaseModel):
 
 
 class ReviewMessage(_Message):
-    """A review to decide on. ``text_digest`` is keyed by the program; equal digests are equal texts."""
+    """A review to decide on, or what became of one: a moderation is the same review again with a newer status.
+
+    ``review_key`` is the name its sender knows it by, ``other_keys`` are further names of the same review.
+    ``text_digest`` is keyed by the program; equal digests are equal texts. ``updated_at`` is when the review app last
+    changed the review, None where it does not say. ``product_key`` tells products apart and stays the same.
+    """
 
     type: Literal["review"] = "review"
     kind: SubmissionKind
@@ -43,6 +48,12 @@ class ReviewMessage(_Message):
     product: str
     product_url: str
     submitted_at: AwareDatetime
+    source: ReviewSource = ReviewSource.KLAVIYO
+    way: ReviewWay = ReviewWay.WEBHOOK
+    other_keys: tuple[str, ...] = ()
+    status_reason: str = ""
+    updated_at: AwareDatetime | None = None
+    product_key: str = ""
 
     @property
     def submission(self) -> ReviewSubmission:
@@ -60,6 +71,13 @@ class ReviewMessage(_Message):
             product=self.product,
             product_url=self.product_url,
             submitted_at=self.submitted_at,
+            text_digest=self.text_digest,
+            source=self.source,
+            way=self.way,
+            other_keys=self.other_keys,
+            status_reason=self.status_reason,
+            updated_at=self.updated_at,
+            product_key=self.product_key,
         )
 
 

@@ -16,12 +16,30 @@ class SubmissionKind(StrEnum):
     RATING = "rating"
 
 
+class ReviewSource(StrEnum):
+    """The review app that a review was written in (R188)."""
+
+    KLAVIYO = "klaviyo"
+    JUDGEME = "judgeme"
+
+
+class ReviewWay(StrEnum):
+    """How we heard of a review."""
+
+    WEBHOOK = "webhook"
+    FLOW = "flow"
+    POLL = "poll"
+    IMPORT = "import"
+
+
 @dataclass(frozen=True, slots=True)
 class ReviewSubmission:
     """One review as the rule sees it, whichever way it came in.
 
-    ``review_key`` is the same for everything Klaviyo reports of one submission (FACTS section 6).
-    ``text_length`` counts code points of the trimmed text; the text itself never gets this far. ``rating`` is 1-5.
+    ``review_key`` is the same for everything Klaviyo reports of one submission (FACTS section 6); ``other_keys`` are
+    further names of the same review. ``text_length`` counts code points of the trimmed text; the text itself never
+    gets this far, only ``text_digest``, which is keyed by the program. ``rating`` is 1-5. ``updated_at`` is when the
+    review app last changed the review, None where it does not say.
     """
 
     review_key: str
@@ -36,6 +54,13 @@ class ReviewSubmission:
     product: str
     product_url: str
     submitted_at: datetime
+    text_digest: str = ""
+    source: ReviewSource = ReviewSource.KLAVIYO
+    way: ReviewWay = ReviewWay.WEBHOOK
+    other_keys: tuple[str, ...] = ()
+    status_reason: str = ""
+    updated_at: datetime | None = None
+    product_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
