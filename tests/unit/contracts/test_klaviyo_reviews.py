@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from loyalty.contracts.klaviyo_reviews import read_review, review_key
+from loyalty.contracts.review_facts import product_key
 from loyalty.contracts.review_messages import ReviewMessage, UnusableMessage, parse_message
 from loyalty.domain.reviews import SubmissionKind
 from tests.deliveries import RATING, TEXT, a_review_event
@@ -94,6 +95,7 @@ def test_a_documented_event_is_read_whole() -> None:
         product="Candle",
         product_url="https://shop.klaviyo-demo.com/products/candle",
         submitted_at=datetime(2026, 8, 20, 14, 3, 11, tzinfo=UTC),
+        product_key=product_key("https://shop.klaviyo-demo.com/products/candle", "", ""),
     )
 
 
