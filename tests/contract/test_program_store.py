@@ -9,6 +9,7 @@ import pytest
 
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, FirstSync, Loss, Webhook
+from loyalty.domain.email_channels import EmailChannel, EmailType, Sender
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
@@ -16,6 +17,8 @@ from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, Terms
 from loyalty.domain.oauth import SealedTokens
 from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.rewards import Reward
+from loyalty.domain.tiers import Tier
 from tests.builders import a_connection, a_program
 from tests.contract.storage import Storage
 from tests.fakes.clocks import START
@@ -45,6 +48,10 @@ EVERYTHING = a_program(
     events_off=frozenset({"points_expired", "points_adjusted_up"}),
     newcomers=Standing.CANDIDATE,
     adjustment_rule=AdjustmentRule(UnknownMember.REFUSE, derived_keys=True),
+    rewards=(Reward("five-off", "5 € off", 500), Reward("mug", "Mug", 900, enabled=False)),
+    tiers=(Tier(1, "Bronze", 0), Tier(7, "Gold", 1000, "Free delivery")),
+    channels={EmailType.POINTS_EARNED: EmailChannel(Sender.KLAVIYO, own_email=True)},
+    shows_in_customer_hub=True,
     connection=None,
 )
 

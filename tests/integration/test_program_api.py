@@ -289,6 +289,23 @@ def test_only_members_see_a_summary(api: Api) -> None:
     assert refused(api.member("/summary")) == (404, "unknown_member")
 
 
+def test_a_summary_says_what_comes_next(api: Api) -> None:
+    """R160-R162: tier and rewards, each with the points missing to the next one, as the settings define them."""
+    nothing = dict.fromkeys(("tier", "next_tier", "best_reward", "next_reward"))
+    api.call("PUT", f"/programs/candles/members/{EMAIL}", {"state": "member"})
+    api.adjust("increase", item(700))
+    api.adjust("decrease", item(100))
+    assert nothing.items() <= api.member("/summary").document.items()
+    tiers = [{"id": 2, "name": "Gold", "from_points": 1000}, {"id": 1, "name": "All", "from_points": 0}]
+    rewards = [{"id": f"off-{price}", "name": f"{price / 100:g} EUR off", "points": price} for price in (500, 1800)]
+    assert api.change(tiers=tiers, rewards=rewards).status == 200
+    summary = api.member("/summary").document
+    assert summary["tier"] == {"id": 1, "name": "All", "from_points": 0, "benefits": ""}
+    assert (summary["next_tier"]["name"], summary["next_tier"]["missing_points"]) == ("Gold", 300)
+    assert summary["best_reward"] == {"id": "off-500", "name": "5 EUR off", "points": 500}
+    assert (summary["next_reward"]["name"], summary["next_reward"]["missing_points"]) == ("18 EUR off", 1200)
+
+
 def rendered(template: str, event: Mapping[str, str]) -> str:
     """Template tags as Klaviyo renders them, as far as the builder uses them."""
     known = {"person.email": EMAIL, "person.KlaviyoID": "01GDDKASAP8TKDDA2GRZDSVP4H"}

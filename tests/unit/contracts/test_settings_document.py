@@ -11,11 +11,15 @@ import pytest
 from loyalty.contracts.forms import filled_in
 from loyalty.contracts.settings import SettingsForm, settings_form, with_settings
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
+from loyalty.domain.email_channels import EmailChannel, EmailType, Sender
+from loyalty.domain.errors import Rejected
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import Overdraft, PolicyChange, Terms
 from loyalty.domain.program import Program
 from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.rewards import Reward
+from loyalty.domain.tiers import Tier
 from tests.builders import a_program
 
 TODAY = date(2026, 3, 2)
@@ -25,6 +29,8 @@ POLICIES: tuple[ExpiryPolicy, ...] = (
     Inactivity(Period(days=90)),
     Calendar(month=2, day=29, keep_days=30),
 )
+
+FIVE_OFF = {"id": "five-off", "name": "5 € off", "points": 500}
 
 
 def changed(program: Program, **changes: Any) -> Program:
@@ -51,6 +57,10 @@ def test_setting_what_is_shown_changes_nothing(policy: ExpiryPolicy) -> None:
         events_off=frozenset({"points_expired"}),
         newcomers=Standing.CANDIDATE,
         adjustment_rule=AdjustmentRule(UnknownMember.REFUSE, derived_keys=True),
+        rewards=(Reward("mug", "Mug", 900, enabled=False),),
+        tiers=(Tier(1, "Bronze", 0, "Free delivery"), Tier(7, "Gold", 1000)),
+        channels={EmailType.VIP_TIER_ACHIEVED: EmailChannel(Sender.NONE, own_email=False)},
+        shows_in_customer_hub=True,
     )
     assert changed(program) is program
 
@@ -72,6 +82,19 @@ def test_setting_what_is_shown_changes_nothing(policy: ExpiryPolicy) -> None:
         ),
         ({"balance_cap": 5, "timezone": "Asia/Tokyo"}, {"terms": Terms(timezone="Asia/Tokyo", balance_cap=5)}),
         ({"warning_days": [3, 30]}, {"terms": Terms(warning_days=(30, 3))}),
+        (
+            {"rewards": [{"id": "mug", "name": "Mug", "points": 900, "enabled": False}, {**FIVE_OFF}]},
+            {"rewards": (Reward("mug", "Mug", 900, enabled=False), Reward("five-off", "5 € off", 500))},
+        ),
+        (
+            {"tiers": [{"id": 2, "name": "Gold", "from_points": 1000}, {"id": 1, "name": "All", "from_points": 0}]},
+            {"tiers": (Tier(1, "All", 0), Tier(2, "Gold", 1000))},
+        ),
+        (
+            {"channels": {"points_earned": {"sender": "klaviyo", "own_email": True}}},
+            {"channels": {EmailType.POINTS_EARNED: EmailChannel(Sender.KLAVIYO, own_email=True)}},
+        ),
+        ({"shows_in_customer_hub": True}, {"shows_in_customer_hub": True}),
     ],
 )
 def test_a_change_is_exactly_that(changes: dict[str, Any], attributes: dict[str, Any]) -> None:
@@ -88,3 +111,24 @@ def test_policies_follow_each_other_as_revisions() -> None:
         PolicyChange(0, NoExpiry(), date(1970, 1, 1)),
         PolicyChange(1, AfterEarning(Period(months=6)), TODAY),
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "code"),
+    [
+        ({"rewards": [FIVE_OFF, FIVE_OFF]}, "rewards", "repeated"),
+        ({"rewards": [FIVE_OFF | {"points": 0}]}, "rewards.0.points", "greater_than"),
+        ({"rewards": [FIVE_OFF | {"id": "Five off"}]}, "rewards.0.id", "string_pattern_mismatch"),
+        ({"tiers": [{"id": 1, "name": name, "from_points": len(name)} for name in ("A", "BB")]}, "tiers", "repeated"),
+        ({"tiers": [{"id": n, "name": "Gold", "from_points": 5} for n in (1, 2)]}, "tiers", "repeated"),
+        ({"tiers": [{"id": 1, "name": " ", "from_points": 0}]}, "tiers.0.name", "blank"),
+        ({"channels": {"newsletter": {"sender": "own", "own_email": True}}}, "channels.newsletter", "extra_forbidden"),
+        ({"channels": {"points_earned": {"sender": "post", "own_email": True}}}, "sender", "literal_error"),
+    ],
+)
+def test_offers_and_channels_that_cannot_be_are_named(changes: dict[str, Any], where: str, code: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        changed(a_program(), **changes)
+    assert [(error["where"].endswith(where), error["code"]) for error in refused.value.facts["errors"]] == [
+        (True, code)
+    ]

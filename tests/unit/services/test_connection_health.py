@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY
+from loyalty.domain.email_channels import EmailChannel, EmailType, Sender
 from loyalty.domain.oauth import REQUIRED_SCOPES
+from loyalty.services.connection_health import CUSTOMER_HUB_SETUP
 from tests.connection_world import CANDLES, Office
 from tests.fakes.klaviyo_wire import START
 
@@ -15,12 +20,44 @@ def health(office: Office) -> dict[str, Any]:
     return office.health(office.programs.programs[CANDLES])
 
 
+def settings_say(office: Office, **changes: Any) -> dict[str, Any]:
+    """The document after a change of the settings."""
+    office.programs.programs[CANDLES] = replace(office.programs.programs[CANDLES], **changes)
+    return health(office)
+
+
 def test_before_the_first_connect_there_is_little_to_say() -> None:
     assert health(Office()) == {
         "program": CANDLES,
         "status": "not_connected",
         "owed": {"events": 0, "profiles": 0, "counted_to": 10_000},
+        "customer_hub": {"status": "unknown", "setup_url": CUSTOMER_HUB_SETUP},
+        "warnings": [],
     }
+
+
+def test_what_the_merchant_says_of_the_customer_hub_is_told() -> None:
+    """R159."""
+    office = Office()
+    assert settings_say(office, shows_in_customer_hub=True)["customer_hub"]["status"] == "enabled"
+    office.connects()
+    assert settings_say(office, shows_in_customer_hub=False)["customer_hub"]["status"] == "unknown"
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_an_e_mail_that_would_come_twice_is_named_until_one_side_is_switched_off(connected: bool) -> None:
+    """R151, R191."""
+    office = Office()
+    if connected:
+        office.connects()
+    twice = {
+        EmailType.POINTS_EARNED: EmailChannel(Sender.KLAVIYO, own_email=True),
+        EmailType.REFERRAL_COMPLETED: EmailChannel(Sender.KLAVIYO, own_email=False),
+        EmailType.BIRTHDAY_REWARD: EmailChannel(Sender.OWN, own_email=True),
+    }
+    assert settings_say(office, channels=twice)["warnings"] == ["duplicate_channel:points_earned"]
+    for once in (EmailChannel(Sender.KLAVIYO, own_email=False), EmailChannel(Sender.NONE, own_email=True)):
+        assert settings_say(office, channels=twice | {EmailType.POINTS_EARNED: once})["warnings"] == []
 
 
 def test_a_connection_by_oauth_is_described_in_full() -> None:

@@ -1,4 +1,4 @@
-"""Members as they are read and written, their activity log, and what a storefront may show (R159-R164, R182)."""
+"""Members as they are read and written, and their activity log (R182)."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class MemberDocument(Told):
             balances=BalancesDocument(
                 **{name: getattr(member.amounts, name) for name in BalancesDocument.model_fields}
             ),
-            expiry_schedule=_schedule(member),
+            expiry_schedule=expiry_of(member),
             never_expiring=member.lots.get(NEVER, 0),
             pending=tuple(
                 PendingDocument(pending_id=name, points=pending.points, due_at=utc_text(pending.due_at))
@@ -123,26 +123,6 @@ class MemberDocument(Told):
             ),
             created_at=utc_text(member.created_at) if member.created_at else None,
             last_activity_at=utc_text(member.last_activity_at) if member.last_activity_at else None,
-        )
-
-
-class SummaryDocument(Told):
-    """What a member may see of the own account in a storefront or in Klaviyo's Customer Hub."""
-
-    member_id: str
-    points_balance: int
-    points_pending: int
-    next_expiry: ExpiringDocument | None
-
-    @classmethod
-    def of(cls, member: Member) -> SummaryDocument:
-        """Show a member to itself."""
-        soonest = _schedule(member)
-        return cls(
-            member_id=member.member_id,
-            points_balance=member.amounts.available,
-            points_pending=member.amounts.pending,
-            next_expiry=soonest[0] if soonest else None,
         )
 
 
@@ -224,5 +204,6 @@ class ActivityDocument(Told):
 _SHOWN = ("email", "external_id", "phone", "first_name", "last_name", "birthday")
 
 
-def _schedule(member: Member) -> tuple[ExpiringDocument, ...]:
+def expiry_of(member: Member) -> tuple[ExpiringDocument, ...]:
+    """The member's points that expire, by their last day, the soonest first."""
     return tuple(ExpiringDocument(expires_on=day.isoformat(), points=points) for day, points in schedule(member.lots))

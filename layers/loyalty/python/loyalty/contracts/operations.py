@@ -13,8 +13,9 @@ from loyalty.contracts.adjustments import MOST_ITEMS, AdjustmentForm, Adjustment
 from loyalty.contracts.builder import BuilderForm, BuiltWebhook
 from loyalty.contracts.forms import Form
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument
-from loyalty.contracts.members import ActivityDocument, MemberDocument, MemberForm, PageForm, SummaryDocument
+from loyalty.contracts.members import ActivityDocument, MemberDocument, MemberForm, PageForm
 from loyalty.contracts.settings import NewProgramForm, OpenedProgramDocument, ProgramDocument, SettingsForm
+from loyalty.contracts.summary import SummaryDocument
 
 Access = Literal["everybody", "operator", "balance:write", "members:read", "admin"]
 

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from loyalty.contracts.email_channels import ChannelsForm, channel_facts, channels_of
 from loyalty.contracts.forms import Form, Refused, Told, Words
 from loyalty.contracts.keys import KeyDocument
+from loyalty.contracts.offers import RewardForms, TierForms, facts_of, rewards_of, tiers_of
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.catalogue import EVENT_TYPES
 from loyalty.domain.ledger.amounts import MAX_POINTS
@@ -165,6 +167,12 @@ class SettingsForm(Form):
         Literal["candidate", "member"], Field(description="What a customer is whom a review brings in.")
     ]
     adjustment_rule: AdjustmentRuleForm
+    rewards: RewardForms
+    tiers: TierForms
+    channels: Annotated[ChannelsForm, Field(description="Who sends which e-mail; the health document names doubles.")]
+    shows_in_customer_hub: Annotated[
+        bool, Field(description="Whether the store's Customer Hub shows the program; only the merchant can see that.")
+    ]
 
 
 class NewProgramForm(Form):
@@ -223,6 +231,10 @@ def settings_form(program: Program) -> SettingsForm:
                 "unknown_member": adjustment.unknown_member.value,
                 "derived_keys": adjustment.derived_keys,
             },
+            "rewards": facts_of(program.rewards),
+            "tiers": facts_of(program.tiers),
+            "channels": channel_facts(program.channels),
+            "shows_in_customer_hub": program.shows_in_customer_hub,
         }
     )
 
@@ -256,6 +268,10 @@ def with_settings(program: Program, form: SettingsForm, today: date) -> Program:
         adjustment_rule=AdjustmentRule(
             UnknownMember(form.adjustment_rule.unknown_member), form.adjustment_rule.derived_keys
         ),
+        rewards=rewards_of(form.rewards),
+        tiers=tiers_of(form.tiers),
+        channels=channels_of(form.channels),
+        shows_in_customer_hub=form.shows_in_customer_hub,
     )
     return program if changed == program else replace(changed, version=program.version + 1)
 

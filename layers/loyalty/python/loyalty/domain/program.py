@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from loyalty.domain.adjustments import AdjustmentRule
 from loyalty.domain.connection import Connection
+from loyalty.domain.email_channels import EmailChannel, EmailType
 from loyalty.domain.identity import Email, MemberId, ProgramSlug, member_id_for
 from loyalty.domain.ledger.entry import Delivery, DeliveryState
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import Terms
 from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.rewards import Reward
+from loyalty.domain.tiers import Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,9 @@ class Program:
 
     ``id_key`` is the secret that member ids are derived with. ``naming`` is the preset of Klaviyo names,
     ``events_off`` the catalogue types that are not sent (R92). ``newcomers`` is the standing of customers that an
-    earning brings in. ``version`` counts changes of the settings.
+    earning brings in. ``tiers`` stand lowest first. ``channels`` are the e-mails whose senders are known.
+    ``shows_in_customer_hub`` is what the merchant says of Klaviyo's Customer Hub, which tells nobody itself (R159).
+    ``version`` counts changes of the settings.
     """
 
     slug: ProgramSlug
@@ -34,6 +40,10 @@ class Program:
     events_off: frozenset[str] = frozenset()
     newcomers: Standing = Standing.MEMBER
     adjustment_rule: AdjustmentRule = field(default_factory=AdjustmentRule)
+    rewards: tuple[Reward, ...] = ()
+    tiers: tuple[Tier, ...] = ()
+    channels: Mapping[EmailType, EmailChannel] = field(default_factory=dict)
+    shows_in_customer_hub: bool = False
     connection: Connection | None = None
 
     @property

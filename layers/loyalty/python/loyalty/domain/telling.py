@@ -21,6 +21,8 @@ from loyalty.domain.moments import noon
 from loyalty.domain.naming import Naming, naming_preset
 from loyalty.domain.profile_fields import PROFILE_FIELDS
 from loyalty.domain.program import Program
+from loyalty.domain.rewards import reward_outlook
+from loyalty.domain.tiers import tier_progress
 
 SCHEDULE_HEAD = 5
 """How many coming expiries a profile lists."""
@@ -81,21 +83,52 @@ def event_of(program: Program, entry: Entry, email: str) -> MetricEvent:
 def profile_of(program: Program, member: Member) -> ProfileState | None:
     """A member's newest state, or None when there is no address to find the profile by (R31, R33).
 
-    Fields that turned empty are named for removal; fields nothing fills yet are not touched.
+    Fields that turned empty are named for removal; fields nothing fills yet are not touched, nor are those of tiers
+    and rewards in a program that has none: another app may still be filling them.
     """
     if not member.profile.email:
         return None
     naming = naming_preset(program.naming)
     properties: dict[str, Any] = {}
     unset: list[str] = []
-    for name, value_of in _FILLED.items():
-        value = value_of(member, naming)
+    values = {name: value_of(member, naming) for name, value_of in _FILLED.items()}
+    for name, value in (values | _tier_fields(program, member) | _reward_fields(program, member)).items():
         target = naming.property(PROFILE_FIELDS[name])
         if value is None:
             unset.append(target)
         else:
             properties[target] = value
     return ProfileState(member.profile.email, properties, tuple(unset))
+
+
+def _tier_fields(program: Program, member: Member) -> dict[str, Any]:
+    """R41, R42, R47-R49, R51: the tier, and how far it is to the next; empty for whoever has not joined."""
+    if not program.tiers:
+        return {}
+    progress = tier_progress(program.tiers, member)
+    present = progress.present if progress else None
+    following = progress.next if progress else None
+    return {
+        "vip_tier": present.name if present else None,
+        "vip_tier_id": present.id if present else None,
+        "vip_next_tier": following.name if following else None,
+        "vip_progress_current": progress.points if progress else None,
+        "vip_progress_required": following.from_points if following else None,
+    }
+
+
+def _reward_fields(program: Program, member: Member) -> dict[str, Any]:
+    """W4, R161: the best reward the points suffice for, and the next one; empty for whoever has not joined."""
+    if not program.rewards:
+        return {}
+    outlook = reward_outlook(program.rewards, member)
+    best = outlook.best if outlook else None
+    following = outlook.next if outlook else None
+    return {
+        "best_reward": best.name if best else None,
+        "next_reward": following.name if following else None,
+        "points_to_next_reward": outlook.missing if outlook else None,
+    }
 
 
 def _survives(value: Scalar) -> bool:

@@ -1,4 +1,4 @@
-"""How a program's connection is, in one document (R6, R8, R9, R12, R114-R118)."""
+"""How a program's connection is, in one document (R6, R8, R9, R12, R114-R118, R151, R159)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from loyalty.connection_ports import ConnectionNotes
 from loyalty.domain.connection import Connection, ConnectionStatus, Loss
+from loyalty.domain.email_channels import duplicate_channels
 from loyalty.domain.moments import utc_text
 from loyalty.domain.program import Program
 from loyalty.ports import Outbox
@@ -22,6 +23,10 @@ CHECKLIST = (
 """What the merchant has to have in place for review points; only the first can be seen from here."""
 
 UPGRADE_HINT = "Connect by OAuth to receive reviews and to install flows: POST .../klaviyo/connect gives the link."
+
+
+CUSTOMER_HUB_SETUP = "https://help.klaviyo.com/hc/en-us/articles/36271755028507"
+"""Klaviyo's own words on loyalty programs in its Customer Hub, which is set up there and nowhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +45,13 @@ class ConnectionHealth:
         events, profiles = self.outbox.owed_counts(program.slug, most=MOST_COUNTED)
         owed = {"events": events, "profiles": profiles, "counted_to": MOST_COUNTED}
         connection = program.connection
+        of_program = {"program": program.slug, "owed": owed, "customer_hub": _customer_hub(program)}
+        doubled = [f"duplicate_channel:{kind.value}" for kind in duplicate_channels(program.channels)]
         if connection is None:
-            return {"program": program.slug, "status": ConnectionStatus.NOT_CONNECTED.value, "owed": owed}
+            return {**of_program, "status": ConnectionStatus.NOT_CONNECTED.value, "warnings": doubled}
         seen = self.notes.last_seen(program.slug)
-        document = {"program": program.slug, **described(connection), "owed": owed}
+        document = {**of_program, **described(connection)}
+        document["warnings"] += doubled
         document["last_success_at"] = _text(seen.success_at)
         if document["webhook"] is not None:
             document["webhook"]["last_delivery_at"] = _text(seen.delivery_at)
@@ -77,6 +85,11 @@ def described(connection: Connection) -> dict[str, Any]:
     if connection.state is ConnectionStatus.RECONNECT_REQUIRED:
         document["reconnect_reason"] = f"missing_scopes[{', '.join(connection.missing_scopes)}]"
     return document
+
+
+def _customer_hub(program: Program) -> dict[str, Any]:
+    """R159: no call of Klaviyo's API tells whether the hub shows the program, so the merchant does, in the settings."""
+    return {"status": "enabled" if program.shows_in_customer_hub else "unknown", "setup_url": CUSTOMER_HUB_SETUP}
 
 
 def _loss(loss: Loss) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from loyalty.contracts.members import LONGEST_PAGE, ActivityDocument, MemberDocument, MemberForm, SummaryDocument
+from loyalty.contracts.members import LONGEST_PAGE, ActivityDocument, MemberDocument, MemberForm
+from loyalty.contracts.summary import SummaryDocument
 from loyalty.domain.errors import Invalid, NotFound, Rejected
 from loyalty.domain.identity import Address
 from loyalty.domain.ledger.commands import CommandKey, Narrative
@@ -41,7 +42,7 @@ class Members:
         member = self._settled(program, email)
         if member.standing is not Standing.MEMBER:
             raise _unknown()
-        return SummaryDocument.of(member)
+        return SummaryDocument.of(program, member)
 
     def activity(self, program: Program, email: str, *, cursor: str, limit: int) -> ActivityDocument:
         """A page of a member's journal, newest first (R182).

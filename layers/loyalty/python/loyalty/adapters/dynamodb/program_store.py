@@ -15,6 +15,7 @@ from loyalty.adapters.dynamodb.connection_item import connection_item, connectio
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.connection import Connection
+from loyalty.domain.email_channels import EmailChannel, EmailType, Sender
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
@@ -23,6 +24,8 @@ from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, T
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.domain.program import Program
 from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.rewards import Reward
+from loyalty.domain.tiers import Tier
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -124,6 +127,10 @@ def settings_item(program: Program) -> Item:
             "unknown_member": program.adjustment_rule.unknown_member.value,
             "derived_keys": program.adjustment_rule.derived_keys,
         },
+        "rewards": [asdict(reward) for reward in program.rewards],
+        "tiers": [asdict(tier) for tier in program.tiers],
+        "channels": {kind.value: _channel_facts(channel) for kind, channel in program.channels.items()},
+        "shows_in_customer_hub": program.shows_in_customer_hub,
     }
 
 
@@ -143,8 +150,20 @@ def program_of(item: Item, connection: Connection | None) -> Program:
         adjustment_rule=AdjustmentRule(
             UnknownMember(item["adjustment_rule"]["unknown_member"]), item["adjustment_rule"]["derived_keys"]
         ),
+        rewards=tuple(Reward(**facts) for facts in item.get("rewards", [])),
+        tiers=tuple(Tier(**facts) for facts in item.get("tiers", [])),
+        channels={EmailType(kind): _channel_of(facts) for kind, facts in item.get("channels", {}).items()},
+        shows_in_customer_hub=item.get("shows_in_customer_hub", False),
         connection=connection,
     )
+
+
+def _channel_facts(channel: EmailChannel) -> Item:
+    return {"sender": channel.sender.value, "own_email": channel.own_email}
+
+
+def _channel_of(facts: Mapping[str, Any]) -> EmailChannel:
+    return EmailChannel(Sender(facts["sender"]), facts["own_email"])
 
 
 def _terms_facts(terms: Terms) -> Item:
