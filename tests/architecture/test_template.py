@@ -314,3 +314,12 @@ def test_an_alarm_says_what_happened_and_tells_somebody(alarm: dict[str, Any]) -
     # Silence is good news, except where the alarm is for something that did not happen.
     silence = "breaching" if alarm["ComparisonOperator"].startswith("LessThan") else "notBreaching"
     assert alarm["TreatMissingData"] == silence
+
+
+def test_whoever_calls_klaviyo_may_count_its_calls() -> None:
+    """All workers of a program stay below Klaviyo's published limits together."""
+    callers = [function for function in functions() if "KLAVIYO_BASE_URL" in function.variables]
+    assert {"klaviyo_events", "klaviyo_profiles", "klaviyo_upkeep"} <= {function.folder for function in callers}
+    for function in callers:
+        counting = [each for each in function.statements if "CALLS#*" in str(each.get("Condition"))]
+        assert [each["Action"] for each in counting] == ["dynamodb:PutItem"], function.folder

@@ -1,4 +1,4 @@
-"""Staying below published limits."""
+"""Staying below published limits within one process."""
 
 from datetime import timedelta
 
@@ -6,35 +6,51 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyalty.adapters.klaviyo.limits import CallLimits
-from loyalty.adapters.klaviyo.operations import BULK_CREATE_EVENTS, CREATE_EVENT, GET_ACCOUNTS
+from loyalty.adapters.klaviyo.operations import BULK_CREATE_EVENTS, CREATE_EVENT, GET_ACCOUNTS, Operation
+from loyalty.domain.identity import ProgramSlug
 from tests.fakes.clocks import FixedClock
+
+CANDLES, SOAPS = ProgramSlug("candles"), ProgramSlug("soaps")
+
+
+def take(limits: CallLimits, operation: Operation, program: ProgramSlug = CANDLES) -> float:
+    return limits.take(program, operation.name, operation.windows)
 
 
 def test_a_call_is_free_until_a_window_is_full() -> None:
     clock = FixedClock()
     limits = CallLimits(clock)
-    assert [limits.take("candles", BULK_CREATE_EVENTS) for _ in range(11)] == [*[0.0] * 10, 1.0]
+    assert [take(limits, BULK_CREATE_EVENTS) for _ in range(11)] == [*[0.0] * 10, 1.0]
     clock.advance(seconds=0.4)
-    assert abs(limits.take("candles", BULK_CREATE_EVENTS) - 0.6) < 1e-6
+    assert abs(take(limits, BULK_CREATE_EVENTS) - 0.6) < 1e-6
     clock.advance(seconds=0.7)
-    assert limits.take("candles", BULK_CREATE_EVENTS) == 0.0
+    assert take(limits, BULK_CREATE_EVENTS) == 0.0
 
 
 def test_the_minute_is_kept_too() -> None:
     clock = FixedClock()
     limits = CallLimits(clock)
     for _ in range(15):
-        assert limits.take("candles", GET_ACCOUNTS) == 0.0
+        assert take(limits, GET_ACCOUNTS) == 0.0
         clock.advance(seconds=1.001)
-    assert 40 < limits.take("candles", GET_ACCOUNTS) < 60
+    assert 40 < take(limits, GET_ACCOUNTS) < 60
 
 
 def test_programs_and_operations_have_limits_of_their_own() -> None:
     limits = CallLimits(FixedClock())
-    assert limits.take("candles", GET_ACCOUNTS) == 0.0
-    assert limits.take("candles", GET_ACCOUNTS) == 1.0
-    assert limits.take("soaps", GET_ACCOUNTS) == 0.0
-    assert limits.take("candles", CREATE_EVENT) == 0.0
+    assert take(limits, GET_ACCOUNTS) == 0.0
+    assert take(limits, GET_ACCOUNTS) == 1.0
+    assert take(limits, GET_ACCOUNTS, SOAPS) == 0.0
+    assert take(limits, CREATE_EVENT) == 0.0
+
+
+def test_after_klaviyo_asked_to_stay_away_nobody_calls() -> None:
+    clock = FixedClock()
+    limits = CallLimits(clock)
+    limits.close(CANDLES, CREATE_EVENT.name, 17)
+    assert (take(limits, CREATE_EVENT), take(limits, CREATE_EVENT, SOAPS)) == (17.0, 0.0)
+    clock.advance(seconds=17)
+    assert take(limits, CREATE_EVENT) == 0.0
 
 
 @given(st.lists(st.floats(0, 2), min_size=1, max_size=400))
@@ -45,7 +61,7 @@ def test_no_stretch_of_a_window_ever_holds_more_calls_than_it_may(pauses: list[f
     made: list[float] = []
     for pause in pauses:
         clock.time += timedelta(seconds=pause)
-        if limits.take("candles", BULK_CREATE_EVENTS) == 0.0:
+        if take(limits, BULK_CREATE_EVENTS) == 0.0:
             made.append(clock.now().timestamp())
     for window in BULK_CREATE_EVENTS.windows:
         for start in made:

@@ -8,6 +8,7 @@ from typing import Self
 import boto3
 
 from loyalty.adapters.aws import CONFIG
+from loyalty.adapters.dynamodb.call_permits import DynamoCallPermits
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.klaviyo.connections import KlaviyoClients, KlaviyoConnections, new_session
 from loyalty.adapters.klaviyo.oauth import KlaviyoOAuth
@@ -35,7 +36,8 @@ class KlaviyoAccess:
     def of(cls, settings: WithKlaviyoApp) -> Self:
         """Build it from a function's settings."""
         region, clock = settings.region, SystemClock()
-        programs = DynamoPrograms(boto3.client("dynamodb", region_name=region, config=CONFIG), settings.table_name)
+        dynamodb = boto3.client("dynamodb", region_name=region, config=CONFIG)
+        programs = DynamoPrograms(dynamodb, settings.table_name)
         vault = KmsVault(boto3.client("kms", region_name=region, config=CONFIG), settings.credentials_key_id)
         secrets = boto3.client("secretsmanager", region_name=region, config=CONFIG)
         app = AppSecret(StoredSecret(secrets, settings.klaviyo_app_secret, clock))
@@ -43,5 +45,6 @@ class KlaviyoAccess:
         oauth = KlaviyoOAuth(session, settings.klaviyo_base_url, app)
         notices = SnsNotices(boto3.client("sns", region_name=region, config=CONFIG), settings.notification_topic)
         keeper = TokenKeeper(programs, vault, oauth, notices, clock)
-        klaviyo = KlaviyoConnections(KlaviyoClients(settings.klaviyo_base_url, clock, session=session), keeper)
-        return cls(programs, vault, app, oauth, keeper, klaviyo, clock)
+        permits = DynamoCallPermits(dynamodb, settings.table_name, clock)
+        clients = KlaviyoClients(settings.klaviyo_base_url, clock, session=session, permits=permits)
+        return cls(programs, vault, app, oauth, keeper, KlaviyoConnections(clients, keeper), clock)

@@ -17,6 +17,7 @@ DUE_SHARDS = 16
 
 FEED_INDEX = "feed"
 DUE_INDEX = "due"
+ROSTER_INDEX = "roster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,16 @@ def connection_notes(slug: ProgramSlug) -> Key:
     return Key(f"HEALTH#{slug}", "HEALTH")
 
 
+def calls(slug: ProgramSlug, operation: str) -> Key:
+    """The recent calls to one of Klaviyo's operations."""
+    return Key(f"CALLS#{slug}#{operation}", "CALLS")
+
+
+def reconciliation(slug: ProgramSlug) -> Key:
+    """How far a program's reviews were looked through."""
+    return Key(f"HEALTH#{slug}", "REVIEWS")
+
+
 def member_pk(slug: ProgramSlug, member_id: MemberId) -> str:
     """Partition of a member and its journal."""
     return f"MEMBER#{slug}#{member_id}"
@@ -90,6 +101,11 @@ def member_pk(slug: ProgramSlug, member_id: MemberId) -> str:
 def member(slug: ProgramSlug, member_id: MemberId) -> Key:
     """A member, or the redirect of an address's derived id."""
     return Key(member_pk(slug, member_id), "MEMBER")
+
+
+def roster_pk(slug: ProgramSlug) -> str:
+    """Roster partition of a program: all its members, by id. Ids are random, so a busy partition divides well."""
+    return f"ROSTER#{slug}"
 
 
 def entry(slug: ProgramSlug, member_id: MemberId, seq: int) -> Key:

@@ -6,17 +6,20 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import requests
 
-from loyalty.adapters.klaviyo import operations, payloads
+from loyalty.adapters.klaviyo import operations, payloads, reviews
 from loyalty.adapters.klaviyo.errors import error_of
-from loyalty.adapters.klaviyo.limits import CallLimits
 from loyalty.adapters.klaviyo.operations import Operation
+from loyalty.connection_ports import ReviewPage
+from loyalty.delivery_ports import CallPermits
 from loyalty.domain.connection import ConnectionMode
 from loyalty.domain.errors import LoyaltyError
+from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.klaviyo_errors import (
     KlaviyoForbidden,
     KlaviyoIncompatible,
@@ -30,8 +33,10 @@ from loyalty.ports import Clock, RegisteredWebhook
 MEDIA_TYPE = "application/vnd.api+json"
 USER_AGENT = "Tallyhook"
 
-LONGEST_PAUSE = 1.0
-"""Seconds to wait out a limit on the spot. Giving the work back to its queue would take longer than that."""
+THROTTLED = 429
+
+LONGEST_PAUSE = 1.01
+"""Seconds to wait out a limit on the spot, with room for rounding. Giving the work back to its queue takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,8 @@ class KlaviyoClient:
         base_url: str,
         access: Access,
         *,
-        quota: str,
-        limits: CallLimits,
+        quota: ProgramSlug,
+        permits: CallPermits,
         clock: Clock,
         timeouts: Timeouts,
     ) -> None:
@@ -91,7 +96,7 @@ class KlaviyoClient:
         self._base_url = base_url.rstrip("/")
         self._access = access
         self._quota = quota
-        self._limits = limits
+        self._permits = permits
         self._clock = clock
         self._timeouts = timeouts
 
@@ -128,6 +133,15 @@ class KlaviyoClient:
         """Register a webhook; its id."""
         answer = self._call(operations.CREATE_WEBHOOK, payloads.create_webhook(name, url, secret, topics))
         return _ids(answer)[0]
+
+    def changed_reviews(self, cursor: str) -> ReviewPage:
+        """All reviews, the newest change first."""
+        return reviews.page_of(self._call(operations.GET_REVIEWS, resource=reviews.newest_change_first(cursor)))
+
+    def reviews_created(self, since: datetime, until: datetime, cursor: str) -> ReviewPage:
+        """Reviews written between two times, the oldest first."""
+        asked = reviews.created_between(since, until, cursor)
+        return reviews.page_of(self._call(operations.GET_REVIEWS, resource=asked))
 
     def send_events(self, events: Sequence[MetricEvent]) -> int:
         """Send as many of the events, from the first on, as one bulk request may hold; how many that was."""
@@ -168,12 +182,16 @@ class KlaviyoClient:
         self._keep_limits(operation)
         response = self._exchange(operation, body)
         if not 200 <= response.status_code < 300:
-            raise error_of(operation.name, response.status_code, response.headers, response.content)
+            error = error_of(operation.name, response.status_code, response.headers, response.content)
+            if response.status_code == THROTTLED and isinstance(error, KlaviyoUnavailable):
+                self._permits.close(self._quota, operation.name, error.retry_after or 1)
+            raise error
         return response
 
     def _keep_limits(self, operation: Operation) -> None:
-        while wait := self._limits.take(self._quota, operation):
-            if wait > LONGEST_PAUSE:
+        slept = 0.0
+        while wait := self._permits.take(self._quota, operation.name, operation.windows):
+            if slept + wait > LONGEST_PAUSE:
                 raise KlaviyoUnavailable(
                     "Klaviyo's limit for this call is used up.",
                     code="klaviyo_throttled",
@@ -181,6 +199,7 @@ class KlaviyoClient:
                     operation=operation.name,
                 )
             self._clock.sleep(wait)
+            slept += wait
 
     def _exchange(self, operation: Operation, body: bytes | None) -> requests.Response:
         """Send a request, once more when the connection broke and a repeat does no harm.

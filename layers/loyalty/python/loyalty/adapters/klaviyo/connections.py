@@ -10,6 +10,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from loyalty.adapters.klaviyo.client import Access, KlaviyoClient, Timeouts
 from loyalty.adapters.klaviyo.limits import CallLimits
 from loyalty.connection_ports import Credentials
+from loyalty.delivery_ports import CallPermits
 from loyalty.domain.connection import ConnectionMode
 from loyalty.domain.errors import LoyaltyError, Misconfigured
 from loyalty.domain.identity import ProgramSlug
@@ -29,7 +30,10 @@ def new_session(transport: BaseAdapter | None = None) -> requests.Session:
 
 
 class KlaviyoClients:
-    """Makes clients. One pool of connections and one count of calls for the whole process."""
+    """Makes clients. One pool of connections for the whole process.
+
+    ``permits`` counts the calls of all workers; without it the process counts its own.
+    """
 
     def __init__(
         self,
@@ -38,11 +42,12 @@ class KlaviyoClients:
         *,
         timeouts: Timeouts | None = None,
         session: requests.Session | None = None,
+        permits: CallPermits | None = None,
     ) -> None:
         self._base_url = base_url
         self._clock = clock
         self._timeouts = timeouts or Timeouts()
-        self._limits = CallLimits(clock)
+        self._permits = permits or CallLimits(clock)
         self._session = session or new_session()
 
     def holding(self, program: ProgramSlug, mode: ConnectionMode, secret: str) -> KlaviyoClient:
@@ -56,7 +61,7 @@ class KlaviyoClients:
             self._base_url,
             access,
             quota=program,
-            limits=self._limits,
+            permits=self._permits,
             clock=self._clock,
             timeouts=self._timeouts,
         )

@@ -1,39 +1,49 @@
-"""Staying below Klaviyo's published limits, as far as one process can see.
+"""Staying below Klaviyo's published limits within one process.
 
-Klaviyo counts in fixed windows whose beginning we do not know; counting any stretch of the same length stays below
-them wherever they begin. Private keys share the account's limits with the merchant's other tools, and other workers
-count for themselves, so a 429 remains possible and is honoured like any other.
+For whoever works alone. Where several workers share a program's limits, ``dynamodb.call_permits`` counts for all of
+them. Private keys share the account's limits with the merchant's other tools, so a 429 remains possible either way.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import math
+import threading
+from datetime import datetime
 
-from loyalty.adapters.klaviyo.operations import Operation
+from loyalty.domain.call_windows import CallLog, Window
+from loyalty.domain.identity import ProgramSlug
 from loyalty.ports import Clock
 
 
 class CallLimits:
-    """Remembers recent calls for each quota (a program) and operation."""
+    """Remembers recent calls of each program and operation."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._calls: dict[tuple[str, str], deque[float]] = {}
+        self._logs: dict[tuple[ProgramSlug, str], CallLog] = {}
+        self._lock = threading.Lock()
 
-    def take(self, quota: str, operation: Operation) -> float:
+    def take(self, program: ProgramSlug, operation: str, windows: tuple[Window, ...]) -> float:
         """Seconds until one more call is allowed; 0.0 when it is now, and then it counts as made."""
-        now = self._clock.now().timestamp()
-        made = self._calls.setdefault((quota, operation.name), deque())
-        longest = max(window.seconds for window in operation.windows)
-        while made and made[0] <= now - longest:
-            made.popleft()
-        wait = max(self._until_room(made, window.calls, window.seconds, now) for window in operation.windows)
-        if not wait:
-            made.append(now)
-        return wait
+        with self._lock:
+            log, now = self._logs.get((program, operation), CallLog()), self._clock.now()
+            wait = log.wait(windows, milliseconds(now))
+            if not wait:
+                self._logs[program, operation] = log.with_calls(1, windows, milliseconds(now), _upper(now))
+            return wait / 1000
 
-    @staticmethod
-    def _until_room(made: deque[float], calls: int, seconds: int, now: float) -> float:
-        if len(made) < calls:
-            return 0.0
-        return max(0.0, made[-calls] + seconds - now)
+    def close(self, program: ProgramSlug, operation: str, seconds: float) -> None:
+        """Allow no call for some seconds."""
+        with self._lock:
+            log = self._logs.get((program, operation), CallLog())
+            self._logs[program, operation] = log.closed(milliseconds(self._clock.now()) + math.ceil(seconds * 1000))
+
+
+def milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970, rounded down."""
+    return int(moment.timestamp() * 1000)
+
+
+def _upper(moment: datetime) -> int:
+    """Rounded up: a call counts as made no earlier than it was."""
+    return math.ceil(moment.timestamp() * 1000)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loyalty.domain.call_windows import Window
+
 REVISION = "2026-07-15"
 """The revision of the API that this adapter speaks; Klaviyo supports one for two years."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """At most ``calls`` within any ``seconds``."""
-
-    calls: int
-    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +40,7 @@ CREATE_WEBHOOK = Operation("create_webhook", "POST", "/api/webhooks", _EXTRA_SMA
 GET_WEBHOOKS = Operation("get_webhooks", "GET", "/api/webhooks", _EXTRA_SMALL)
 UPDATE_WEBHOOK = Operation("update_webhook", "PATCH", "/api/webhooks", _EXTRA_SMALL)
 DELETE_WEBHOOK = Operation("delete_webhook", "DELETE", "/api/webhooks", _EXTRA_SMALL)
+GET_REVIEWS = Operation("get_reviews", "GET", "/api/reviews", _MEDIUM)
 BULK_CREATE_EVENTS = Operation("bulk_create_events", "POST", "/api/event-bulk-create-jobs", _MEDIUM, sends=True)
 CREATE_EVENT = Operation("create_event", "POST", "/api/events", _EXTRA_LARGE, sends=True)
 IMPORT_PROFILE = Operation("create_or_update_profile", "POST", "/api/profile-import", _LARGE, sends=True)
