@@ -15,6 +15,7 @@ from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.dynamodb.roster import DynamoRoster
 from loyalty.connection_ports import OAuthRecords
 from loyalty.domain.identity import Email, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Action, CommandKey, Introduction, Reverse
@@ -36,6 +37,7 @@ from loyalty.ports import (
     Receipt,
     ReversalMark,
 )
+from loyalty.profile_ports import Roster
 from tests.builders import a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
 from tests.fakes.memory_due import MemoryDueIndex
@@ -77,6 +79,9 @@ class Storage(Protocol):
     @property
     def oauth(self) -> OAuthRecords: ...
 
+    @property
+    def roster(self) -> Roster: ...
+
     def marks(self, program: ProgramSlug, member_id: MemberId) -> Marks:
         """What stands beside a member."""
 
@@ -92,6 +97,10 @@ class MemoryStorage:
 
     @property
     def outbox(self) -> MemoryLedger:
+        return self.ledger
+
+    @property
+    def roster(self) -> MemoryLedger:
         return self.ledger
 
     @property
@@ -115,6 +124,7 @@ class TableStorage:
         self.decisions = DynamoDecisions(client, table)
         self.due = DynamoDueIndex(client, table)
         self.oauth = DynamoOAuthRecords(client, table)
+        self.roster = DynamoRoster(client, table)
 
     def item(self, key: Key) -> Item:
         """An item's attributes; empty when there is none."""

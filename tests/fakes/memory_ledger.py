@@ -15,6 +15,7 @@ from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 from loyalty.domain.ledger.member import Member
 from loyalty.domain.program import Program
 from loyalty.ports import Claim, KeyRecord, Plan, Redirect
+from loyalty.profile_ports import Enrolled
 
 MemberKey = tuple[ProgramSlug, MemberId]
 EntryKey = tuple[ProgramSlug, MemberId, int]
@@ -101,6 +102,15 @@ class MemoryLedger:
         start = int(after or 0)
         page = owed[start : start + limit]
         return page, str(start + limit) if start + limit < len(owed) else ""
+
+    def count(self, program: ProgramSlug) -> int:
+        return sum(slug == program and isinstance(found, Member) for (slug, _), found in self.stored.items())
+
+    def page(self, program: ProgramSlug, *, after: str, limit: int) -> tuple[list[Enrolled], str]:
+        ids = sorted(each for (slug, each), found in self.stored.items() if slug == program and each > after)
+        members = [each for each in map(self.stored.get, ((program, each) for each in ids)) if isinstance(each, Member)]
+        page = [Enrolled(each, (program, each.member_id) in self.owed_since) for each in members[:limit]]
+        return page, page[-1].member.member_id if len(members) > limit else ""
 
     def owed_counts(self, program: ProgramSlug, *, most: int) -> tuple[int, int]:
         events, _ = self.owed_events(program, before=datetime.max.replace(tzinfo=UTC), limit=most)

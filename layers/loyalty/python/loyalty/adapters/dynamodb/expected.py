@@ -27,7 +27,7 @@ def member(program: Program, folded: Member, stored: Item) -> Item:
     must agree with each other.
     """
     key = keys.member(program.slug, folded.member_id)
-    item = {"pk": key.pk, "sk": key.sk, **member_item(folded)}
+    item = {"pk": key.pk, "sk": key.sk, "roster_pk": keys.roster_pk(program.slug), **member_item(folded)}
     if due_at := next_due(folded, program.terms):
         item["due_pk"] = keys.due_pk(folded.member_id)
         item["due_sk"] = keys.due_sk(program.slug, folded.member_id, due_at)

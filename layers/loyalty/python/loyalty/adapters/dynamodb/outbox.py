@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -12,7 +12,7 @@ from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, delivery_item, entry_of, member_of, plain, refusal_check, wire
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.adapters.dynamodb.keys import Key
-from loyalty.domain.errors import Transient
+from loyalty.adapters.dynamodb.reading import read_items
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 from loyalty.domain.ledger.member import Member
@@ -20,12 +20,6 @@ from loyalty.domain.moments import utc_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-BATCH = 100
-"""Keys one BatchGetItem takes."""
-
-ROUNDS = 5
-"""How often keys DynamoDB left unprocessed are asked for again before giving up."""
 
 
 class DynamoOutbox:
@@ -38,13 +32,13 @@ class DynamoOutbox:
     def members(self, program: ProgramSlug, member_ids: Iterable[MemberId]) -> dict[MemberId, Member]:
         """The newest state of many members, consistently read; unknown ones are missing."""
         wanted = [keys.member(program, member_id) for member_id in dict.fromkeys(member_ids)]
-        found = [member_of(item) for item in self._batch_get(wanted) if item["type"] == "member"]
+        found = [member_of(item) for item in read_items(self._client, self._table, wanted) if item["type"] == "member"]
         return {member.member_id: member for member in found}
 
     def entries(self, program: ProgramSlug, entry_keys: Iterable[tuple[MemberId, int]]) -> list[Entry]:
         """Entries by member and number."""
         wanted = [keys.entry(program, member_id, seq) for member_id, seq in dict.fromkeys(entry_keys)]
-        return [entry_of(item) for item in self._batch_get(wanted)]
+        return [entry_of(item) for item in read_items(self._client, self._table, wanted)]
 
     def owed_profiles(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
         """Members whose newest state Klaviyo lacks, those owed longest first."""
@@ -148,19 +142,3 @@ class DynamoOutbox:
                     return False
                 raise
         return True
-
-    def _batch_get(self, wanted: list[Key]) -> Iterator[Item]:
-        for start in range(0, len(wanted), BATCH):
-            left = [wire({"pk": key.pk, "sk": key.sk}) for key in wanted[start : start + BATCH]]
-            for _ in range(ROUNDS):
-                with storage_errors():
-                    answer = self._client.batch_get_item(
-                        RequestItems={self._table: {"Keys": left, "ConsistentRead": True}}
-                    )
-                yield from (plain(item) for item in answer["Responses"].get(self._table, []))
-                unprocessed: Mapping[str, Any] = answer["UnprocessedKeys"]
-                left = unprocessed.get(self._table, {}).get("Keys", [])
-                if not left:
-                    break
-            else:
-                raise Transient("Storage is busy; try again shortly.", unprocessed=len(left))

@@ -108,7 +108,8 @@ def _member_update(program: Program, posting: Posting, table: str) -> dict[str, 
     state = member_item(after)
     gone = [name for name in MEMBER_ATTRIBUTES if name not in state]
     values: dict[str, Any] = {f":{name}": value for name, value in state.items()}
-    sets = [f"#{name} = :{name}" for name in state]
+    values[":roster_pk"] = keys.roster_pk(program.slug)
+    sets = [*(f"#{name} = :{name}" for name in state), "roster_pk = :roster_pk"]
     due_at = next_due(after, program.terms)
     if due_at:
         sets += ["due_pk = :due_pk", "due_sk = :due_sk"]
