@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from loyalty.domain.errors import Invalid
 from loyalty.domain.ledger.apply import replayed
 from loyalty.domain.ledger.birthdays import due_birthday, next_birthday, valid_birthday
-from loyalty.domain.ledger.commands import Celebrate, Earn, Erase, Identify, MergeIn, Spend
+from loyalty.domain.ledger.commands import Celebrate, CommandKey, Earn, Erase, Identify, MergeIn, PlaceHold, Spend
 from loyalty.domain.ledger.decisions import Posting
 from loyalty.domain.ledger.due import next_due, next_notice
 from loyalty.domain.ledger.entry import Entry, EntryKind
@@ -72,10 +72,18 @@ def test_the_entry_is_an_earning_that_klaviyo_hears_of() -> None:
     notice = next_notice(sarah.member, sarah.terms, sarah.now)
     assert notice is not None
     assert (notice.narrative.event_type, notice.narrative.source.kind) == ("points_earned_birthday", "schedule")
-    assert notice.key.natural
+    assert (notice.narrative.actor, notice.narrative.reason) == ("tallyhook", "Birthday")
     (entry,) = sweeps(sarah)
     assert (entry.kind, entry.effect.rule, entry.effect.birthday_done) == (EntryKind.EARN, "birthday", "2026-06-15")
     assert (entry.event_type, sarah.member.birthday_done) == ("points_earned_birthday", "2026-06-15")
+
+
+def test_the_key_names_member_and_year_and_is_remembered_for_ever() -> None:
+    """It is stored: another spelling would celebrate a birthday twice."""
+    sarah = born("1990-06-15")
+    notice = next_notice(sarah.member, sarah.terms, at("2026-06-15"))
+    assert notice is not None
+    assert notice.key == CommandKey("birthday", "sarah|2026", natural=True)
 
 
 def test_a_birthday_on_29_february_is_on_the_28th_in_other_years() -> None:
@@ -164,6 +172,14 @@ def test_a_sweep_that_was_down_for_years_pays_the_last_birthday_alone() -> None:
     assert [(entry.points, entry.effect.birthday_done) for entry in sweeps(sarah)] == [(100, "2029-06-15")]
 
 
+def test_birthdays_missed_for_years_are_noted_with_the_last_of_them() -> None:
+    """Three were missed; the one of 2028 ends the matter, and the next is that of 2029."""
+    sarah = born("1990-06-15")
+    sarah.now = at("2029-03-01")
+    assert [(entry.points, entry.effect.birthday_done) for entry in sweeps(sarah)] == [(0, "2028-06-15")]
+    assert lives(sarah, "2030-01-01") == [("2029-06-15", 100)]
+
+
 def test_a_late_sweep_pays_for_a_birthday_of_the_old_year() -> None:
     sarah = born("1990-12-20")
     sarah.now = at("2027-01-05")
@@ -229,7 +245,7 @@ def test_switching_birthday_points_on_pays_no_birthday_that_was_before() -> None
     assert lives(sarah, "2028-01-01") == [("2027-06-15", 100)]
 
 
-@pytest.mark.parametrize(("cap", "points", "missing"), [(1000, 100, 0), (60, 50, 50), (10, 0, 0)])
+@pytest.mark.parametrize(("cap", "points", "missing"), [(1000, 100, 0), (60, 50, 50), (11, 1, 99), (10, 0, 0)])
 def test_the_balance_cap_leaves_what_it_leaves(cap: int, points: int, missing: int) -> None:
     """W10: no room on the day is no birthday points this year, without a sweep that fails every hour."""
     sarah = born("1990-06-15", replace(TERMS, balance_cap=cap))
@@ -238,6 +254,16 @@ def test_the_balance_cap_leaves_what_it_leaves(cap: int, points: int, missing: i
     (entry,) = sweeps(sarah)
     assert (entry.points, entry.effect.shortfall) == (points, missing)
     assert sarah.member.birthday_done == "2026-06-15"
+
+
+def test_held_points_take_up_room_under_the_balance_cap() -> None:
+    """W10: they come back when the checkout fails."""
+    sarah = born("1990-06-15", replace(TERMS, balance_cap=100))
+    sarah.does(Earn(100))
+    sarah.does(PlaceHold("cart", 60, at("2026-07-01")))
+    sarah.now = at("2026-06-15")
+    (entry,) = sweeps(sarah)
+    assert (entry.points, entry.effect.topic) == (0, "birthday_missed")
 
 
 def test_birthday_points_expire_like_others_and_keep_no_balance_alive() -> None:
@@ -259,23 +285,27 @@ def test_birthday_points_expire_like_others_and_keep_no_balance_alive() -> None:
 def test_a_birthday_is_celebrated_once_and_with_an_amount() -> None:
     sarah = born("1990-06-15")
     sarah.does(Celebrate(date(2026, 6, 15), 100))
-    assert sarah.refuses(Celebrate(date(2026, 6, 15), 100)).code == "birthday_done"
+    refusal = sarah.refuses(Celebrate(date(2026, 6, 15), 100))
+    assert (refusal.code, refusal.message) == ("birthday_done", "This birthday was dealt with before.")
     assert sarah.refuses(Celebrate(date(2027, 6, 15), -1)).code == "invalid_points"
     assert sarah.under(balance_cap=100).refuses(Celebrate(date(2027, 6, 15), 1)).code == "balance_cap_reached"
     sarah.does(Identify(standing=Standing.EXCLUDED))
     assert sarah.refuses(Celebrate(date(2027, 6, 15), 100)).code == "member_excluded"
 
 
-@pytest.mark.parametrize("text", ["", "1990-06-15", "1992-02-29"])
+@pytest.mark.parametrize("text", ["", "1990-06-15", "1992-02-29", "1900-01-01"])
 def test_a_birthday_is_a_date(text: str) -> None:
     assert valid_birthday(text) == text
 
 
-@pytest.mark.parametrize("text", ["15.06.1990", "1990-02-29", "19900615", "0001-01-01", "--06-15", "1990-6-15", " "])
+@pytest.mark.parametrize(
+    "text", ["15.06.1990", "1990-02-29", "19900615", "0001-01-01", "1899-12-31", "--06-15", "1990-6-15", " "]
+)
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(Invalid, match="YYYY-MM-DD") as refused:
+    with pytest.raises(Invalid) as refused:
         valid_birthday(text)
     assert refused.value.code == "invalid_birthday"
+    assert refused.value.message == "A birthday is a date from 1900 on, written YYYY-MM-DD."
 
 
 def test_a_birthday_nobody_can_read_is_none() -> None:

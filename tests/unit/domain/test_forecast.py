@@ -16,7 +16,7 @@ from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, I
 from loyalty.domain.ledger.forecast import Foreseen, foresee
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Terms
-from tests.journey import Journey
+from tests.journey import Journey, at
 
 TERMS = Terms(timezone="Europe/Berlin", expiry=AfterEarning(Period(days=40)), expiry_revision=1, warning_days=(30, 3))
 
@@ -60,6 +60,15 @@ def test_warnings_and_expiry_stand_under_their_days() -> None:
     assert foreseen(sarah, 9) == []
 
 
+def test_what_happens_at_the_very_end_belongs_to_it() -> None:
+    """The points are over when 12 April begins in Berlin."""
+    sarah = Journey(TERMS)
+    sarah.does(Earn(100))
+    midnight = at("2026-04-11T22:00")
+    until = [list(foresee(sarah.member, TERMS, sarah.now, end)) for end in (midnight - timedelta.resolution, midnight)]
+    assert [len(each) for each in until] == [2, 3]
+
+
 def test_what_is_overdue_stands_under_today() -> None:
     sarah = Journey(TERMS)
     sarah.does(Earn(100))
@@ -90,8 +99,9 @@ def test_a_damaged_member_is_no_forecast(monkeypatch: pytest.MonkeyPatch) -> Non
     sarah.does(Earn(100))
     sarah.waits(days=50)
     monkeypatch.setattr("loyalty.domain.ledger.forecast.decide", lambda *_: sarah.refuses(Spend(1000)))
-    with pytest.raises(Conflict, match="would be refused"):
+    with pytest.raises(Conflict, match="would be refused") as conflict:
         foreseen(sarah, 1)
+    assert conflict.value.facts == {"refusal": "insufficient_points"}
 
 
 @pytest.mark.parametrize(

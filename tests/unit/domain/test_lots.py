@@ -86,7 +86,7 @@ def test_several_named_lots_are_taken_from_soonest_first() -> None:
 
 @pytest.mark.parametrize("first", [None, {"2026-03-05": 5}])
 def test_taking_more_than_the_lots_hold_fails(first: dict[str, int] | None) -> None:
-    with pytest.raises(ValueError, match="the lots hold fewer points"):
+    with pytest.raises(ValueError, match=r"^the lots hold fewer points$"):
         take(LOTS, 61, first=first)
 
 

@@ -1,11 +1,12 @@
 """Points that go out: spend, hold, capture, release, expire (R46, R172, R175, W2, W3, W7)."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from loyalty.domain.ledger.amounts import Amounts
-from loyalty.domain.ledger.commands import Adjust, Capture, Earn, Expire, PlaceHold, Release, Spend
+from loyalty.domain.ledger.commands import Adjust, Capture, Earn, Expire, PlaceHold, Release, Spend, Warn
 from loyalty.domain.ledger.entry import EntryKind
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.lots import NEVER
@@ -251,6 +252,20 @@ def test_points_expire_after_their_last_day_is_over() -> None:
     refusal = sarah.refuses(through)
     assert refusal.code == "nothing_to_expire"
     assert refusal.message == "No points have reached their last day."
+
+
+def test_points_that_wait_for_their_last_warning_expire_for_nobody_before_its_days_are_over() -> None:
+    """R72: the decision itself keeps what the program promises, whoever asks."""
+    sarah = Journey(replace(EXPIRING, warning_days=(3,), warned_first=True))
+    sarah.does(Earn(5))
+    through = Expire(date(2026, 4, 1))
+    sarah.now = at("2026-04-10")
+    assert sarah.refuses(through).code == "nothing_to_expire"
+    sarah.does(Warn("2026-04-01", 3))
+    sarah.now = at("2026-04-13")
+    assert sarah.refuses(through).code == "nothing_to_expire"
+    sarah.now = at("2026-04-14")
+    assert sarah.does(through).points == -5
 
 
 def test_undated_points_do_not_expire() -> None:

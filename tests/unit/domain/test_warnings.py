@@ -9,6 +9,7 @@ import pytest
 
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.amounts import Amounts
+from loyalty.domain.ledger.commands import CommandKey
 from loyalty.domain.ledger.due import next_act, next_due, next_notice
 from loyalty.domain.ledger.expiry import AfterEarning, Inactivity, Period
 from loyalty.domain.ledger.member import Member, Standing, Warned
@@ -104,6 +105,7 @@ def test_the_notice_says_how_much_when_and_what_keeps_the_points() -> None:
     notice = next_notice(MEMBER, TERMS, at("2026-06-28"))
     assert notice is not None
     assert notice.narrative.event_type == "points_expiring"
+    assert (notice.narrative.actor, notice.narrative.reason) == ("tallyhook", "100 points expire on 2026-06-30")
     assert notice.narrative.details == {
         "points": 100,
         "expires_on": "2026-06-30T12:00:00Z",
@@ -116,6 +118,13 @@ def test_the_notice_says_how_much_when_and_what_keeps_the_points() -> None:
     assert notice is not None
     assert notice.narrative.details["kept_by"] == "earning or spending"
     assert notice.narrative.details["last_chance"] is False
+
+
+def test_the_key_names_member_date_and_threshold_and_is_remembered_for_ever() -> None:
+    """It is stored: another spelling would warn twice."""
+    notice = next_notice(MEMBER, TERMS, at("2026-06-28"))
+    assert notice is not None
+    assert notice.key == CommandKey("warn", "m|2026-06-30|3", natural=True)
 
 
 def test_points_wait_for_their_last_warning_where_the_program_promises_it() -> None:

@@ -88,8 +88,7 @@ def insufficient(case: Case, points: int) -> Refusal:
 
 def given(case: Case, points: int, day: LotDate) -> dict[LotDate, int]:
     """Lot changes of ``points`` coming in under one date. Points that only pay off a debt make no lot."""
-    part = _above_zero(case.available, points)
-    return {day: part} if part else {}
+    return {day: _above_zero(case.available, points)}
 
 
 def restored(case: Case, taken: Lots, points: int, *, owed: int = 0, before: int = 0) -> dict[LotDate, int]:
