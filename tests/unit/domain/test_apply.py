@@ -16,16 +16,22 @@ from loyalty.domain.ledger.commands import (
     Erase,
     Identify,
     MergeOut,
+    Notify,
     Pend,
     PlaceHold,
     Release,
     Spend,
+    Warn,
 )
+from loyalty.domain.ledger.decisions import Posting
+from loyalty.domain.ledger.expiry import AfterEarning, Period
 from loyalty.domain.ledger.member import Member, Pending
+from loyalty.domain.ledger.terms import Terms
 from tests.fakes.clocks import START
-from tests.journey import Journey
+from tests.journey import Journey, at
 
 SOON = START + timedelta(days=3)
+EXPIRING = Terms(expiry=AfterEarning(Period(days=30)))
 
 
 def test_replaying_a_journal_gives_the_member_it_was_written_for() -> None:
@@ -68,7 +74,7 @@ def test_an_entry_does_not_fit_where_less_is_pending_than_it_closes() -> None:
     sarah.does(Pend("order", 7, SOON))
     fewer = replace(sarah.member, pendings={"order": Pending(6, SOON)})
     activated = sarah.does(Activate("order"))
-    with pytest.raises(ValueError, match="more is closed than was pending"):
+    with pytest.raises(ValueError, match=r"^more is closed than was pending$"):
         apply(fewer, activated)
 
 
@@ -89,6 +95,42 @@ def test_an_entry_does_not_fit_where_nothing_of_that_name_is_open() -> None:
     activated = sarah.does(Activate("order"))
     with pytest.raises(KeyError):
         apply(start, activated)
+
+
+def test_everything_an_entry_closes_is_closed() -> None:
+    sarah = Journey()
+    sarah.does(Earn(9))
+    sarah.does(PlaceHold("cart", 7, SOON))
+    sarah.does(Pend("order", 5, SOON))
+    entry = sarah.decide(Release("cart"))
+    assert isinstance(entry, Posting)
+    both = replace(entry.entry, effect=replace(entry.entry.effect, closed={"cart": 7, "order": 5}))
+    after = apply(sarah.member, both)
+    assert (after.holds, after.pendings) == ({}, {})
+
+
+def test_a_warning_is_remembered_until_its_day_is_over_everywhere_on_earth() -> None:
+    """Points that come back on their last day are not announced again; the member item does not grow for ever (R67)."""
+    sarah = Journey(EXPIRING)
+    sarah.does(Earn(9))
+    sarah.waits(days=27).does(Warn("2026-04-01", 3))
+    sarah.does(Spend(9))
+    assert sarah.lots == {}
+    sarah.now = at("2026-04-02T23:59")
+    sarah.does(Notify("seen"))
+    assert list(sarah.member.warned) == ["2026-04-01"]
+    sarah.now = at("2026-04-03T00:00")
+    sarah.does(Notify("seen"))
+    assert sarah.member.warned == {}
+
+
+def test_a_warning_is_remembered_for_as_long_as_its_points_are_there() -> None:
+    """They may have to wait for the days of their last warning, which would begin again and again otherwise (R72)."""
+    sarah = Journey(EXPIRING)
+    sarah.does(Earn(9))
+    sarah.waits(days=27).does(Warn("2026-04-01", 3))
+    sarah.waits(days=30).does(Notify("seen"))
+    assert list(sarah.member.warned) == ["2026-04-01"]
 
 
 def test_over_periods_fall_out_of_the_count() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -102,6 +103,11 @@ def test_every_kind_of_value_is_part_of_the_digest() -> None:
     ]
     for one, other in pairs:
         assert command(one).request_digest != command(other).request_digest
+
+
+def test_what_is_to_be_noted_of_a_person_may_come_in_any_mapping() -> None:
+    details = {"phone": "1"}
+    assert command(Identify(MappingProxyType(details))).request_digest == command(Identify(details)).request_digest
 
 
 def test_a_reversal_is_of_an_entry_whatever_has_become_of_it_since() -> None:

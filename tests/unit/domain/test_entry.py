@@ -240,6 +240,7 @@ def test_an_entry_with_words_keeps_them_beside_the_chain(narrative: dict[str, An
     entry = Journey().does(action, **narrative)
     assert entry.private is not None
     assert (entry.private.salt, entry.private_digest) == ("salt", entry.private.digest)
+    assert (entry.private.reason, entry.private.details) == (narrative.get("reason", ""), narrative.get("details", {}))
     assert chain_hash(replace(entry, private=None)) == entry.hash
 
 

@@ -299,6 +299,19 @@ def test_a_capture_restarts_the_inactivity_clock() -> None:
     assert (sarah.lots, entry.effect.redated) == ({"2026-04-03": 6}, {"2026-04-01": -6, "2026-04-03": 6})
 
 
+def test_lots_that_move_together_anyway_do_not_merge_into_weeks_as_well() -> None:
+    """A hundred lots on every other day: the earlier half moves to the day of the new points, then there are few."""
+    sarah = Journey(Terms(expiry=AfterEarning(Period(days=300))))
+    for _ in range(100):
+        sarah.does(Earn(1))
+        sarah.waits(days=2)
+    days = list(sarah.lots)
+    between = date.fromisoformat(days[50]) + timedelta(days=1)
+    sarah.under(expiry=Inactivity(Period(days=(between - sarah.today).days)))
+    entry = sarah.does(Earn(1))
+    assert entry.effect.redated == {**dict.fromkeys(days[:51], -1), between.isoformat(): 51}
+
+
 def test_the_hundred_and_first_lot_is_merged_in_the_same_posting() -> None:
     sarah = Journey(EXPIRING)
     for _ in range(100):

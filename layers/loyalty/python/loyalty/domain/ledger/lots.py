@@ -92,9 +92,7 @@ def coarsening(lots: Lots) -> dict[LotDate, int]:
     merged = dict(lots)
     for group_of in (_week, _month, _year):
         _merge_farthest_first(merged, group_of)
-        if len(merged) <= MAX_LOTS:
-            break
-    return {day: change for day in sorted({*lots, *merged}) if (change := merged.get(day, 0) - lots.get(day, 0))}
+    return {day: change for day, points in sorted(lots.items()) if (change := merged.get(day, 0) - points)}
 
 
 def _merge_farthest_first(lots: dict[LotDate, int], group_of: Callable[[date], tuple[int, ...]]) -> None:
