@@ -17,13 +17,14 @@ from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.disconnect_account import DisconnectAccount
 from loyalty.services.look_after_connections import LookAfterConnections
+from loyalty.services.reconcile_reviews import ReconcileReviews
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.review_webhook_registration import RegisterReviewWebhook
 from tests.builders import a_program
 from tests.fakes.clocks import SeededRandomness
 from tests.fakes.klaviyo_wire import BASE_URL, FakeAccount
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.memory_oauth import MemoryNotes, MemoryOAuthRecords
+from tests.fakes.memory_oauth import MemoryNotes, MemoryOAuthRecords, MemoryReconciliations
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
@@ -78,11 +79,19 @@ class Office:
         self.ledger = MemoryLedger()
         self.events, self.profiles = MemoryQueue(), MemoryQueue()
         self.requeue = RequeueOwed(self.ledger, self.events, self.profiles, self.clock)
+        self.reviews, self.reconciliations = MemoryQueue(), MemoryReconciliations()
         self.upkeep = LookAfterConnections(
-            self.programs, self.klaviyo, self.keeper, self.register, self.requeue, self.account.app, self.clock
+            self.programs,
+            self.klaviyo,
+            self.keeper,
+            self.register,
+            self.requeue,
+            self.account.app,
+            self.clock,
+            ReconcileReviews(self.reconciliations, self.reviews, self.clock),
         )
         self.notes = MemoryNotes()
-        self.health = ConnectionHealth(self.ledger, self.notes)
+        self.health = ConnectionHealth(self.ledger, self.notes, self.reconciliations)
         self.deliver_events = DeliverEvents(self.programs, self.ledger, self.klaviyo, self.clock, self.notes)
         self.deliver_profiles = DeliverProfiles(
             self.programs, self.ledger, self.klaviyo, self.profiles, self.clock, self.notes

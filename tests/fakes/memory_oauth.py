@@ -11,6 +11,7 @@ from loyalty.domain.errors import Conflict, Rejected
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.oauth import Attempt, Ticket
 from loyalty.domain.program import Program
+from loyalty.domain.reconciliation import Reconciliation
 
 
 class MemoryOAuthRecords:
@@ -88,6 +89,23 @@ class MemoryApp:
 
     def public_url(self) -> str:
         return self.url
+
+
+class MemoryReconciliations:
+    """Remembers how far reviews were looked through."""
+
+    def __init__(self) -> None:
+        self.states: dict[ProgramSlug, Reconciliation] = {}
+
+    def reconciliation(self, program: ProgramSlug) -> Reconciliation | None:
+        return self.states.get(program)
+
+    def save_reconciliation(self, program: ProgramSlug, state: Reconciliation) -> Reconciliation:
+        before = self.states.get(program)
+        if state.version != (before.version if before else 0):
+            raise Conflict("changed", code="reconciliation_changed")
+        self.states[program] = replace(state, version=state.version + 1)
+        return self.states[program]
 
 
 class MemoryNotes:

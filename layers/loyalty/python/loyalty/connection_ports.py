@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
 from loyalty.domain.oauth import Attempt, Ticket, Tokens
 from loyalty.domain.program import Program
+from loyalty.domain.reconciliation import Reconciliation
 
 
 class OAuthRecords(Protocol):
@@ -127,6 +129,42 @@ class ConnectionNotes(Protocol):
 
     def last_seen(self, program: ProgramSlug) -> LastSeen:
         """What was noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """Reviews as Klaviyo lists them, resource by resource; ``following`` is the cursor of the next page, if any."""
+
+    reviews: tuple[Mapping[str, Any], ...]
+    following: str
+
+
+class ReviewListing(Protocol):
+    """Klaviyo's listing of an account's reviews, page by page.
+
+    Both calls raise, besides what every call of ``KlaviyoApi`` does:
+        KlaviyoRefused: the cursor means nothing to Klaviyo, or not any more.
+    """
+
+    def changed_reviews(self, cursor: str) -> ReviewPage:
+        """All reviews, the newest change first."""
+
+    def reviews_created(self, since: datetime, until: datetime, cursor: str) -> ReviewPage:
+        """Reviews written between two times, both included, the oldest first."""
+
+
+class Reconciliations(Protocol):
+    """How far programs' reviews were looked through."""
+
+    def reconciliation(self, program: ProgramSlug) -> Reconciliation | None:
+        """A program's, None before the first look."""
+
+    def save_reconciliation(self, program: ProgramSlug, state: Reconciliation) -> Reconciliation:
+        """Replace the version that was read; the first has version 0. Answers it as stored.
+
+        Raises:
+            Conflict: somebody else was faster.
+        """
 
 
 class Notices(Protocol):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from loyalty.connection_ports import ReviewListing
 from loyalty.domain.api_keys import ApiKey
 from loyalty.domain.connection import Connection, ConnectionMode
 from loyalty.domain.identity import MemberId, ProgramSlug
@@ -362,7 +363,7 @@ class RegisteredWebhook:
     enabled: bool
 
 
-class KlaviyoApi(Protocol):
+class KlaviyoApi(ReviewListing, Protocol):
     """Klaviyo, spoken to for one connection. Nothing is retried here and nothing waits longer than a second.
 
     Every call raises, besides what it names itself:

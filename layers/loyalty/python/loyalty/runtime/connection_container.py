@@ -11,6 +11,7 @@ from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
+from loyalty.adapters.dynamodb.reconciliation_store import DynamoReconciliations
 from loyalty.adapters.dynamodb.request_counter import DynamoRequestCounter
 from loyalty.adapters.secrets import OperatorSecret, StoredSecret
 from loyalty.adapters.sqs import SqsQueue
@@ -23,6 +24,7 @@ from loyalty.services.connect_account import ConnectByKey, EstablishConnection
 from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount
 from loyalty.services.look_after_connections import LookAfterConnections
+from loyalty.services.reconcile_reviews import ReconcileReviews
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.review_webhook_registration import RegisterReviewWebhook
 from loyalty.services.serve_connection import Resume, ServeConnection
@@ -48,7 +50,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         disconnect_account=DisconnectAccount(
             access.programs, establish.records, access.klaviyo, access.keeper, access.oauth, access.vault
         ),
-        health=ConnectionHealth(_outbox(settings), _notes(settings)),
+        health=ConnectionHealth(_outbox(settings), _notes(settings), _reconciliations(settings)),
         resume=journey.resume,
     )
 
@@ -81,15 +83,22 @@ def connect_journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings)
 
 def look_after_connections(settings: KlaviyoUpkeepSettings) -> LookAfterConnections:
     """What ``klaviyo_upkeep`` does."""
-    access = KlaviyoAccess.of(settings)
+    access, randomness = KlaviyoAccess.of(settings), SystemRandomness()
+    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    sqs = boto3.client("sqs", region_name=settings.region, config=CONFIG)
     return LookAfterConnections(
         programs=access.programs,
         klaviyo=access.klaviyo,
         keeper=access.keeper,
-        register=RegisterReviewWebhook(access.vault, SystemRandomness()),
+        register=RegisterReviewWebhook(access.vault, randomness),
         requeue=_requeue(settings, access),
         app=access.app,
         clock=access.clock,
+        reconcile=ReconcileReviews(
+            states=DynamoReconciliations(client, settings.table_name),
+            queue=SqsQueue(sqs, settings.reviews_queue_url, access.clock, randomness),
+            clock=access.clock,
+        ),
     )
 
 
@@ -108,6 +117,11 @@ def _requeue(
 def _notes(settings: KlaviyoConnectionSettings) -> DynamoConnectionNotes:
     client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
     return DynamoConnectionNotes(client, settings.table_name)
+
+
+def _reconciliations(settings: KlaviyoConnectionSettings) -> DynamoReconciliations:
+    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    return DynamoReconciliations(client, settings.table_name)
 
 
 def _outbox(settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings) -> DynamoOutbox:

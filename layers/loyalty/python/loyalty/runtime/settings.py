@@ -137,5 +137,5 @@ class KlaviyoConnectionSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQue
     """Settings of ``klaviyo_connection``."""
 
 
-class KlaviyoUpkeepSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue):
+class KlaviyoUpkeepSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithReviewsQueue):
     """Settings of ``klaviyo_upkeep``."""

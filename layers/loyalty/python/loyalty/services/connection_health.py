@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from loyalty.connection_ports import ConnectionNotes
+from loyalty.connection_ports import ConnectionNotes, Reconciliations
 from loyalty.domain.connection import Connection, ConnectionStatus, Loss
 from loyalty.domain.email_channels import duplicate_channels
 from loyalty.domain.moments import utc_text
 from loyalty.domain.program import Program
+from loyalty.domain.reconciliation import SCOPE_MISSING
 from loyalty.ports import Outbox
 
 MOST_COUNTED = 10_000
@@ -21,6 +22,11 @@ CHECKLIST = (
     ("review_request_flow", "A flow in Klaviyo asks customers for reviews after their orders."),
 )
 """What the merchant has to have in place for review points; only the first can be seen from here."""
+
+PROBLEMS = {
+    SCOPE_MISSING: "missed and moderated reviews are not found; give the connection or key the scope reviews:read."
+}
+"""What keeps an account's reviews from being looked through, and what to do."""
 
 UPGRADE_HINT = "Connect by OAuth to receive reviews and to install flows: POST .../klaviyo/connect gives the link."
 
@@ -35,6 +41,7 @@ class ConnectionHealth:
 
     outbox: Outbox
     notes: ConnectionNotes
+    reconciliations: Reconciliations
 
     def __call__(self, program: Program) -> dict[str, Any]:
         """The document.
@@ -52,6 +59,10 @@ class ConnectionHealth:
         seen = self.notes.last_seen(program.slug)
         document = {**of_program, **described(connection)}
         document["warnings"] += doubled
+        state = self.reconciliations.reconciliation(program.slug)
+        document["reviews_looked_through_at"] = _text(state.looked_at) if state else None
+        if state and state.problem:
+            document["warnings"].append(f"{state.problem}: {PROBLEMS[state.problem]}")
         document["last_success_at"] = _text(seen.success_at)
         if document["webhook"] is not None:
             document["webhook"]["last_delivery_at"] = _text(seen.delivery_at)

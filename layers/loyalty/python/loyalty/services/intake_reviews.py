@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loyalty.connection_ports import ConnectionNotes
 from loyalty.contracts.klaviyo_reviews import read_review
 from loyalty.contracts.klaviyo_signature import SignedDelivery
 from loyalty.contracts.klaviyo_webhook import parse_delivery
-from loyalty.contracts.review_messages import QueuedReview, UnusableMessage
+from loyalty.contracts.review_facts import digester
+from loyalty.contracts.review_messages import UnusableMessage
 from loyalty.domain.errors import Invalid, NotFound, Unauthenticated
-from loyalty.domain.identity import ProgramSlug, alias_digest, program_slug
+from loyalty.domain.identity import ProgramSlug, program_slug
 from loyalty.domain.program import Program
-from loyalty.ports import Clock, MessageQueue, QueueMessage
+from loyalty.ports import Clock, MessageQueue
+from loyalty.services.queue_reviews import queued
 from loyalty.services.recent_programs import Known, RecentPrograms
 
 
@@ -86,9 +88,10 @@ class IntakeReviews:
                 code="webhook_mismatch",
                 program=program.slug,
             )
-        read = [read_review(program.slug, event, _digester(program)) for event in envelope.data]
+        digest_text = digester(program)
+        read = [read_review(program.slug, event, digest_text) for event in envelope.data]
         reviews = [review for review in read if review is not None]
-        self.queue.send([_queued(review, correlation_id) for review in reviews])
+        self.queue.send([queued(review, correlation_id) for review in reviews])
         self.notes.delivered(program.slug, self.clock.now())
         unusable = sum(isinstance(review, UnusableMessage) for review in reviews)
         return Intake(
@@ -128,14 +131,3 @@ def _existing(slug: str) -> ProgramSlug:
         return program_slug(slug)
     except Invalid:
         raise NotFound("There is no such program.", code="unknown_program") from None
-
-
-def _digester(program: Program) -> Callable[[str], str]:
-    return lambda text: alias_digest(program.id_key, "review_text", text)
-
-
-def _queued(review: QueuedReview, correlation_id: str) -> QueueMessage:
-    attributes = {"program": review.program, "correlation_id": correlation_id}
-    return QueueMessage(
-        review.to_json(), group=review.program, attributes={name: value for name, value in attributes.items() if value}
-    )

@@ -1,8 +1,9 @@
 """Look after connections, one after the other, each about once an hour.
 
 A token that nobody uses for 90 days dies, so it is refreshed weekly. Klaviyo disables a webhook that failed for two
-days, so it is enabled again, and registered where Reviews was switched on later (R22, R117). What has been owed for
-long is queued again, in case its message got lost. Asking Klaviyo at all shows whether access still exists (R16).
+days, so it is enabled again, and registered where Reviews was switched on later (R22, R117). Reviews that never reached
+us are found, and what became of the others (R118). What has been owed for long is queued again, in case its message got
+lost. Asking Klaviyo at all shows whether access still exists (R16).
 
 Klaviyo takes one set-up call a second and fifteen a minute; that is why programs take turns. Whose turn it is stands
 in the table, and taking a turn is a conditional write, so that two runs never look after the same program.
@@ -16,12 +17,13 @@ from datetime import datetime, timedelta
 
 from loyalty.connection_ports import KlaviyoApp
 from loyalty.domain.connection import Connection, ConnectionMode
-from loyalty.domain.errors import Conflict
+from loyalty.domain.errors import Conflict, LoyaltyError
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost
 from loyalty.domain.program import Program
-from loyalty.ports import Clock, Klaviyo, ProgramStore
+from loyalty.ports import Clock, Klaviyo, KlaviyoApi, ProgramStore
 from loyalty.services.keep_tokens import TokenKeeper
+from loyalty.services.reconcile_reviews import ReconcileReviews
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.review_webhook_registration import RegisterReviewWebhook, Registration
 
@@ -45,6 +47,7 @@ class LookedAfter:
     kept_alive: bool = False
     webhook_enabled_again: bool = False
     webhook_registered: bool = False
+    reviews_found: int = 0
     requeued: int = 0
     lost: bool = False
     trouble: Exception | None = None
@@ -61,6 +64,7 @@ class LookedAfter:
             "TokensKeptAlive": int(self.kept_alive),
             "WebhooksEnabledAgain": int(self.webhook_enabled_again),
             "WebhooksRegistered": int(self.webhook_registered),
+            "ReviewsFound": self.reviews_found,
             "EventsRequeued": self.requeued,
             "ConnectionsWithoutAccess": int(self.lost),
         }
@@ -82,6 +86,7 @@ class LookAfterConnections:
     requeue: RequeueOwed
     app: KlaviyoApp
     clock: Clock
+    reconcile: ReconcileReviews
 
     def __call__(self, *, until: datetime) -> list[LookedAfter]:
         """Give every connection its turn whose time has come, as far as the time allows.
@@ -116,14 +121,16 @@ class LookAfterConnections:
                 self.keeper.notify(program)
             return
         try:
-            self._ask_klaviyo(work, program, connection, now)
+            self._ask_klaviyo(work, program, connection, now, until)
         except KlaviyoAccessLost:
             work.lost = True
             return
         if connection.is_sending:
             work.requeued = self.requeue(program.slug, before=now - OWED_LONG, until=until).events
 
-    def _ask_klaviyo(self, work: LookedAfter, program: Program, connection: Connection, now: datetime) -> None:
+    def _ask_klaviyo(
+        self, work: LookedAfter, program: Program, connection: Connection, now: datetime, until: datetime
+    ) -> None:
         tokens = connection.tokens
         if tokens is not None and now - tokens.refreshed_at >= KEPT_ALIVE_EVERY:
             self.keeper.keep_alive(program)
@@ -134,11 +141,23 @@ class LookAfterConnections:
         api = self.klaviyo.open(program)
         if connection.mode is ConnectionMode.API_KEY:
             api.account_id()
+            self._look_through_reviews(work, program, api, until)
             return
         url = f"{self.app.public_url()}/webhooks/klaviyo/{program.slug}"
         found = self.register(api, program.slug, url, program.connection.webhooks)
         work.webhook_enabled_again, work.webhook_registered = found.enabled_again, bool(found.created)
         self._note(program, found)
+        if found.detected:
+            self._look_through_reviews(work, program, api, until)
+
+    def _look_through_reviews(self, work: LookedAfter, program: Program, api: KlaviyoApi, until: datetime) -> None:
+        """Find what no webhook told; trouble with it leaves the rest of the turn as it is."""
+        try:
+            work.reviews_found = self.reconcile(program, api, until=until).reported
+        except KlaviyoAccessLost:
+            raise
+        except LoyaltyError as trouble:
+            work.trouble = trouble
 
     def _note(self, program: Program, found: Registration) -> None:
         """Keep what was found, unless the connection was given up meanwhile."""
