@@ -38,11 +38,16 @@ class TroubledLedger:
         self._calls = 0
         self._overtaking: Callable[[], None] | None = None
         self.commits = 0
+        self.overtaken: Plan | None = None
 
     def expect(self, trouble: Trouble | None, overtaking: Callable[[], None] | None = None) -> None:
-        """Start counting anew; ``overtaking`` is done by somebody else just before the next commit."""
+        """Start counting anew; ``overtaking`` is done by somebody else just before the next commit.
+
+        What was about to be committed is then ``overtaken``.
+        """
         self._trouble, self._overtaking = trouble, overtaking
         self._calls = self.commits = 0
+        self.overtaken = None
 
     def find(self, program: ProgramSlug, member_id: MemberId) -> Member | Redirect | None:
         return self._through(lambda: self._store.find(program, member_id))
@@ -75,6 +80,7 @@ class TroubledLedger:
 
         overtaking, self._overtaking = self._overtaking, None
         if overtaking:
+            self.overtaken = plan
             overtaking()
         self._through(commit)
 

@@ -337,7 +337,10 @@ class LedgerMachine(RuleBasedStateMachine):
         if overtaken and overtaking:
             self._agree(overtaken[0], self._expected(shop, overtaking, None))
             self._remember(overtaking)
-        self._agree(told, self._expected(shop, sent, commits, overtaken=bool(overtaken)))
+        # Overtaken in what was due before it, a command begins anew, and settles what is due by then.
+        late = self.troubled.overtaken
+        at_last = late is not None and late.record is not None and late.record.key == sent.command.key.text
+        self._agree(told, self._expected(shop, sent, commits, overtaken=at_last))
         self._remember(sent)
 
     def _remember(self, sent: Sent) -> None:

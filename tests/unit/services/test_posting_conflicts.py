@@ -10,6 +10,7 @@ from loyalty.domain.errors import Conflict, KeyReused, NotFound, Transient
 from loyalty.domain.ledger.amounts import Amounts
 from loyalty.domain.ledger.commands import (
     Earn,
+    Pend,
     Reverse,
     Spend,
 )
@@ -19,6 +20,7 @@ from loyalty.domain.ledger.terms import Overdraft, Terms
 from loyalty.ports import Receipt
 from loyalty.services.posting import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE
 from tests.builders import BILL, SARAH, a_program
+from tests.fakes.clocks import START
 from tests.worlds import World, fails_with
 
 
@@ -44,6 +46,15 @@ def test_concurrent_twins_have_one_effect_and_one_answer(world: World) -> None:
     world.store.before_commits = [lambda: twins.append(world.does(SARAH, Spend(8), key="cart-7"))]
     assert world.does(SARAH, Spend(8), key="cart-7") == replace(twins[0], replayed=True)
     assert world.amounts(SARAH).available == 2
+
+
+def test_a_twin_that_comes_while_what_is_due_is_settled_has_one_effect_too(world: World) -> None:
+    """W5: this one begins anew, settles what the twin left due at once, and only then finds its answer."""
+    world.does(SARAH, Pend("order", 5, START))
+    twins: list[Receipt] = []
+    world.store.before_commits = [lambda: twins.append(world.does(SARAH, Pend("order", 7, START), key="order-7"))]
+    assert world.does(SARAH, Pend("order", 7, START), key="order-7") == replace(twins[0], replayed=True)
+    assert world.amounts(SARAH) == Amounts(available=12, earned=12)
 
 
 def test_a_newcomers_twins_make_one_member(world: World) -> None:
