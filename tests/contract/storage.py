@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
+from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
 from loyalty.adapters.dynamodb.keys import DUE_SHARDS, Key
 from loyalty.adapters.dynamodb.keys import member as member_key
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
+from loyalty.adapters.dynamodb.profile_jobs import DynamoProfileJobs
+from loyalty.adapters.dynamodb.profile_marks import DynamoProfileMarks
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.roster import DynamoRoster
 from loyalty.connection_ports import OAuthRecords
@@ -27,7 +30,6 @@ from loyalty.domain.moments import parse_utc
 from loyalty.domain.program import Program
 from loyalty.ports import (
     Claim,
-    DecisionStore,
     DueIndex,
     KeyRecord,
     LedgerStore,
@@ -37,13 +39,16 @@ from loyalty.ports import (
     Receipt,
     ReversalMark,
 )
-from loyalty.profile_ports import Roster
+from loyalty.profile_ports import FullSyncs, ProfileJobs, ProfileMarks, Roster
+from loyalty.review_ports import DecisionStore
 from tests.builders import a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.fakes.memory_decisions import MemoryDecisions
 from tests.fakes.memory_due import MemoryDueIndex
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_oauth import MemoryOAuthRecords
-from tests.fakes.memory_programs import MemoryDecisions, MemoryPrograms
+from tests.fakes.memory_profiles import MemoryFullSyncs, MemoryMarks, MemoryProfileJobs
+from tests.fakes.memory_programs import MemoryPrograms
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -82,6 +87,15 @@ class Storage(Protocol):
     @property
     def roster(self) -> Roster: ...
 
+    @property
+    def profile_jobs(self) -> ProfileJobs: ...
+
+    @property
+    def full_syncs(self) -> FullSyncs: ...
+
+    @property
+    def profile_marks(self) -> ProfileMarks: ...
+
     def marks(self, program: ProgramSlug, member_id: MemberId) -> Marks:
         """What stands beside a member."""
 
@@ -94,6 +108,7 @@ class MemoryStorage:
     programs: MemoryPrograms = field(default_factory=MemoryPrograms)
     decisions: MemoryDecisions = field(default_factory=MemoryDecisions)
     oauth: MemoryOAuthRecords = field(default_factory=MemoryOAuthRecords)
+    profile_jobs: MemoryProfileJobs = field(default_factory=MemoryProfileJobs)
 
     @property
     def outbox(self) -> MemoryLedger:
@@ -102,6 +117,14 @@ class MemoryStorage:
     @property
     def roster(self) -> MemoryLedger:
         return self.ledger
+
+    @property
+    def full_syncs(self) -> MemoryFullSyncs:
+        return MemoryFullSyncs(self.profile_jobs)
+
+    @property
+    def profile_marks(self) -> MemoryMarks:
+        return MemoryMarks(self.ledger)
 
     @property
     def due(self) -> MemoryDueIndex:
@@ -125,6 +148,9 @@ class TableStorage:
         self.due = DynamoDueIndex(client, table)
         self.oauth = DynamoOAuthRecords(client, table)
         self.roster = DynamoRoster(client, table)
+        self.profile_jobs = DynamoProfileJobs(client, table)
+        self.full_syncs = DynamoFullSyncs(client, table)
+        self.profile_marks = DynamoProfileMarks(client, table)
 
     def item(self, key: Key) -> Item:
         """An item's attributes; empty when there is none."""

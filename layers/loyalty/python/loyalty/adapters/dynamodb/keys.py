@@ -93,6 +93,11 @@ def reconciliation(slug: ProgramSlug) -> Key:
     return Key(f"HEALTH#{slug}", "REVIEWS")
 
 
+def sent_events(slug: ProgramSlug) -> Key:
+    """How many events of each type Klaviyo has taken of a program (R96)."""
+    return Key(f"HEALTH#{slug}", "SENT")
+
+
 def member_pk(slug: ProgramSlug, member_id: MemberId) -> str:
     """Partition of a member and its journal."""
     return f"MEMBER#{slug}#{member_id}"
@@ -101,6 +106,26 @@ def member_pk(slug: ProgramSlug, member_id: MemberId) -> str:
 def member(slug: ProgramSlug, member_id: MemberId) -> Key:
     """A member, or the redirect of an address's derived id."""
     return Key(member_pk(slug, member_id), "MEMBER")
+
+
+def profile_jobs_pk(slug: ProgramSlug) -> str:
+    """Partition of a program's bulk imports of profiles."""
+    return f"JOBS#{slug}"
+
+
+def profile_job(slug: ProgramSlug, job_id: str) -> Key:
+    """A bulk import whose end has not been seen."""
+    return Key(profile_jobs_pk(slug), f"JOB-{job_id}")
+
+
+def job_contents(slug: ProgramSlug, job_id: str) -> Key:
+    """The members that a bulk import holds."""
+    return Key(profile_jobs_pk(slug), f"SENT-{job_id}")
+
+
+def full_sync(slug: ProgramSlug) -> Key:
+    """A program's newest full sync."""
+    return Key(f"SYNC#{slug}", "SYNC")
 
 
 def roster_pk(slug: ProgramSlug) -> str:
@@ -129,8 +154,33 @@ def alias(slug: ProgramSlug, kind: str, digest: str) -> Key:
 
 
 def decision(slug: ProgramSlug, review_key: str) -> Key:
-    """The newest decision on a review that earned nothing."""
+    """The decision on a review, or what leads there from another of its names."""
     return Key(f"REVIEW#{slug}#{hashlib.sha256(review_key.encode()).hexdigest()}", "DECISION")
+
+
+def reviews_pk(slug: ProgramSlug, member_id: MemberId) -> str:
+    """Partition of what is known of a member's reviews."""
+    return f"REVIEWS#{slug}#{member_id}"
+
+
+def review_listed(slug: ProgramSlug, member_id: MemberId, review_key: str, submitted_at: datetime) -> Key:
+    """A review's place in its member's list: by time of submission."""
+    mark = hashlib.sha256(review_key.encode()).hexdigest()[:16]
+    return Key(reviews_pk(slug, member_id), f"{utc_text(submitted_at)}#{mark}")
+
+
+REVIEWS_END = "~"
+"""Behind every review of a member's list, and before its tally."""
+
+
+def review_tally(slug: ProgramSlug, member_id: MemberId) -> Key:
+    """Which reviews of a member have earned."""
+    return Key(reviews_pk(slug, member_id), "~TALLY")
+
+
+def review_text(slug: ProgramSlug, digest: str) -> Key:
+    """Which review had a text first."""
+    return Key(f"REVIEWTEXT#{slug}#{digest}", "TEXT")
 
 
 def feed_pk(slug: ProgramSlug, recorded_at: datetime) -> str:

@@ -30,6 +30,7 @@ def _windows(burst: int, steady: int) -> tuple[Window, ...]:
 
 
 _EXTRA_SMALL = _windows(1, 15)
+_SMALL = _windows(3, 60)
 _MEDIUM = _windows(10, 150)
 _LARGE = _windows(75, 750)
 _EXTRA_LARGE = _windows(350, 3500)
@@ -40,7 +41,19 @@ CREATE_WEBHOOK = Operation("create_webhook", "POST", "/api/webhooks", _EXTRA_SMA
 GET_WEBHOOKS = Operation("get_webhooks", "GET", "/api/webhooks", _EXTRA_SMALL)
 UPDATE_WEBHOOK = Operation("update_webhook", "PATCH", "/api/webhooks", _EXTRA_SMALL)
 DELETE_WEBHOOK = Operation("delete_webhook", "DELETE", "/api/webhooks", _EXTRA_SMALL)
+GET_METRICS = Operation("get_metrics", "GET", "/api/metrics", _MEDIUM)
+GET_FLOWS = Operation("get_flows", "GET", "/api/flows", _SMALL)
+CREATE_FLOW = Operation(
+    "create_flow", "POST", "/api/flows", (*_EXTRA_SMALL, Window(100, 24 * 60 * 60)), repeatable=False
+)
 GET_REVIEWS = Operation("get_reviews", "GET", "/api/reviews", _MEDIUM)
 BULK_CREATE_EVENTS = Operation("bulk_create_events", "POST", "/api/event-bulk-create-jobs", _MEDIUM, sends=True)
 CREATE_EVENT = Operation("create_event", "POST", "/api/events", _EXTRA_LARGE, sends=True)
 IMPORT_PROFILE = Operation("create_or_update_profile", "POST", "/api/profile-import", _LARGE, sends=True)
+BULK_IMPORT_PROFILES = Operation(
+    "bulk_import_profiles", "POST", "/api/profile-bulk-import-jobs", _MEDIUM, repeatable=False
+)
+GET_PROFILE_JOB = Operation("get_bulk_import_profiles_job", "GET", "/api/profile-bulk-import-jobs", _MEDIUM)
+GET_IMPORT_ERRORS = Operation(
+    "get_errors_for_bulk_import_profiles_job", "GET", "/api/profile-bulk-import-jobs", _MEDIUM
+)

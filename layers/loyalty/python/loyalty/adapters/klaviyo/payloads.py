@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,7 @@ def create_event(event: MetricEvent) -> bytes:
 
 def import_profile(profile: ProfileState) -> bytes:
     """Body of ``create_or_update_profile``."""
-    return encoded({"data": _profile(profile)})
+    return encoded({"data": profile_body(profile)})
 
 
 def create_webhook(name: str, url: str, secret: str, topics: Sequence[str]) -> bytes:
@@ -113,6 +113,11 @@ def enable_webhook(webhook_id: str, url: str) -> bytes:
     return encoded({"data": {"type": "webhook", "id": webhook_id, "attributes": attributes}})
 
 
+def create_flow(flow: Mapping[str, Any]) -> bytes:
+    """Body of ``create_flow``."""
+    return encoded({"data": dict(flow)})
+
+
 def _event(event: MetricEvent) -> Body:
     return {
         "unique_id": event.unique_id,
@@ -131,7 +136,8 @@ def _identity(email: str) -> Body:
     return {"type": "profile", "attributes": {"email": email}}
 
 
-def _profile(profile: ProfileState) -> Body:
+def profile_body(profile: ProfileState) -> Body:
+    """A profile as both kinds of import want it."""
     body: Body = {
         "type": "profile",
         "attributes": {"email": profile.email, "properties": dict(profile.properties)},

@@ -1,0 +1,177 @@
+"""Full syncs on DynamoDB: one item a program, each change of it conditional on what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from loyalty.adapters.dynamodb import keys
+from loyalty.adapters.dynamodb.codec import Item, plain, wire
+from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.domain.errors import Conflict
+from loyalty.domain.full_sync import FullSync, SyncState
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.moments import parse_utc, utc_text
+from loyalty.domain.profile_jobs import ProfileJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_RUNNING = {":running": SyncState.RUNNING.value}
+
+
+class DynamoFullSyncs:
+    """The newest full sync of each program, in the one table."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self, program: ProgramSlug) -> FullSync | None:
+        """The newest one, consistently read."""
+        with storage_errors():
+            answer = self._client.get_item(TableName=self._table, Key=self._key(program), ConsistentRead=True)
+        return _sync_of(plain(answer["Item"])) if "Item" in answer else None
+
+    def begin(self, sync: FullSync) -> None:
+        """Keep a new one.
+
+        Raises:
+            Conflict: another one is running.
+        """
+        key = keys.full_sync(sync.program)
+        with storage_errors():
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=wire({"pk": key.pk, "sk": key.sk, **_item(sync)}),
+                    ConditionExpression="attribute_not_exists(pk) OR #state <> :running",
+                    ExpressionAttributeNames={"#state": "state"},
+                    ExpressionAttributeValues=wire(_RUNNING),
+                )
+            except ClientError as error:
+                if is_failed_condition(error):
+                    raise Conflict("A full sync is running already.", code="sync_running") from error
+                raise
+
+    def advance(self, before: FullSync, after: FullSync, jobs: Sequence[ProfileJob]) -> None:
+        """Move a running one on from where it was, with the jobs that were sent for that, which it counts from now on.
+
+        Raises:
+            Conflict: it was moved on, or ended, by somebody else.
+        """
+        move: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": self._key(before.program),
+            "UpdateExpression": (
+                "SET #position = :position, walked_all = :walked_all, skipped = :skipped, trouble = :none "
+                "ADD open_jobs :jobs, done :done, failed :failed"
+            ),
+            "ConditionExpression": "id = :id AND #state = :running AND #position = :before AND walked_all = :not_yet",
+            "ExpressionAttributeNames": {"#state": "state", "#position": "position"},
+            "ExpressionAttributeValues": wire(
+                {
+                    **_RUNNING,
+                    ":id": before.id,
+                    ":before": before.position,
+                    ":not_yet": False,
+                    ":position": after.position,
+                    ":walked_all": after.walked_all,
+                    ":skipped": dict(after.skipped),
+                    ":none": "",
+                    ":jobs": len(jobs),
+                    ":done": after.done - before.done,
+                    ":failed": after.failed - before.failed,
+                }
+            ),
+        }
+        writes: list[dict[str, Any]] = [{"Update": move}, *({"Update": self._counted(job)} for job in jobs)]
+        with storage_errors():
+            try:
+                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") == "TransactionCanceledException":
+                    raise Conflict("The full sync was moved on by another worker.", code="sync_moved") from error
+                raise
+
+    def note(self, sync: FullSync, *, total: int | None = None, trouble: str = "") -> None:
+        """Keep how many members there are, if that is said, and what it waits for; nothing happens once it ended."""
+        values = {":id": sync.id, ":trouble": trouble, **_RUNNING} | ({":total": total} if total is not None else {})
+        counted = ", #total = :total" if total is not None else ""
+        self._change(sync.program, f"SET trouble = :trouble{counted}", values)
+
+    def end(self, sync: FullSync, state: SyncState, at: datetime) -> bool:
+        """End a running one; False when it is not running any more."""
+        values = {":id": sync.id, ":state": state.value, ":at": utc_text(at), ":none": "", **_RUNNING}
+        return self._change(sync.program, "SET #state = :state, ended_at = :at, trouble = :none", values)
+
+    def _change(self, program: ProgramSlug, update: str, values: Item) -> bool:
+        with storage_errors():
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=self._key(program),
+                    UpdateExpression=update,
+                    ConditionExpression="id = :id AND #state = :running",
+                    ExpressionAttributeNames={"#state": "state"} | ({"#total": "total"} if ":total" in values else {}),
+                    ExpressionAttributeValues=wire(values),
+                )
+            except ClientError as error:
+                if is_failed_condition(error):
+                    return False
+                raise
+        return True
+
+    def _counted(self, job: ProfileJob) -> dict[str, Any]:
+        key = keys.profile_job(job.program, job.id)
+        return {
+            "TableName": self._table,
+            "Key": wire({"pk": key.pk, "sk": key.sk}),
+            "UpdateExpression": "SET counted = :counted",
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeValues": wire({":counted": True}),
+        }
+
+    def _key(self, program: ProgramSlug) -> dict[str, Any]:
+        key = keys.full_sync(program)
+        return wire({"pk": key.pk, "sk": key.sk})
+
+
+def _item(sync: FullSync) -> Item:
+    return {
+        "type": "full_sync",
+        "program": sync.program,
+        "id": sync.id,
+        "started_at": utc_text(sync.started_at),
+        "state": sync.state.value,
+        "position": sync.position,
+        "walked_all": sync.walked_all,
+        "skipped": dict(sync.skipped),
+        "done": sync.done,
+        "failed": sync.failed,
+        "open_jobs": sync.open_jobs,
+        "trouble": sync.trouble,
+        **({"total": sync.total} if sync.total is not None else {}),
+        **({"ended_at": utc_text(sync.ended_at)} if sync.ended_at else {}),
+    }
+
+
+def _sync_of(item: Item) -> FullSync:
+    return FullSync(
+        program=ProgramSlug(item["program"]),
+        id=item["id"],
+        started_at=parse_utc(item["started_at"]),
+        state=SyncState(item["state"]),
+        total=item.get("total"),
+        position=item["position"],
+        walked_all=item["walked_all"],
+        skipped=item["skipped"],
+        done=item["done"],
+        failed=item["failed"],
+        open_jobs=item["open_jobs"],
+        ended_at=parse_utc(item["ended_at"]) if "ended_at" in item else None,
+        trouble=item["trouble"],
+    )

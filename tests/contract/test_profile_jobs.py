@@ -1,0 +1,187 @@
+"""Bulk imports and full syncs: known before they are sent, moved on by one worker, counted once (R27-R29)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from loyalty.domain.errors import Conflict
+from loyalty.domain.full_sync import FullSync, SyncState
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.ledger.commands import Earn, Erase
+from loyalty.domain.profile_jobs import ProfileJob, SentProfile
+from tests.contract.storage import Marks, Pen
+
+CANDLES = ProgramSlug("candles")
+
+
+def a_job(pen: Pen, number: int = 1, **changes: Any) -> ProfileJob:
+    sent_at = pen.clock.now() + timedelta(seconds=number)
+    return replace(ProfileJob(CANDLES, f"job-{number}", size=3, sent_at=sent_at), **changes)
+
+
+def a_sync(pen: Pen, **changes: Any) -> FullSync:
+    return replace(FullSync(CANDLES, "sync-1", pen.clock.now()), **changes)
+
+
+def sent_to(pen: Pen, *names: str, version: int = 1) -> list[SentProfile]:
+    return [SentProfile(pen.id_of(name), version) for name in names]
+
+
+# Jobs
+
+
+def test_a_job_is_known_before_klaviyo_has_it(pen: Pen) -> None:
+    jobs, contents = pen.storage.profile_jobs, sent_to(pen, "sarah", "bill", "mo", version=12)
+    jobs.begin(a_job(pen), contents)
+    assert jobs.load(CANDLES, "job-1") == a_job(pen)
+    assert jobs.sent(a_job(pen)) == contents
+    jobs.accepted(a_job(pen, klaviyo_id="k1"))
+    assert jobs.load(CANDLES, "job-1") == a_job(pen, klaviyo_id="k1")
+
+
+def test_open_jobs_are_listed_oldest_first_and_by_program(pen: Pen) -> None:
+    jobs = pen.storage.profile_jobs
+    for number in (3, 1, 2):
+        jobs.begin(a_job(pen, number), [])
+    jobs.begin(a_job(pen, 4, program=ProgramSlug("soaps")), [])
+    jobs.forget(a_job(pen, 2))
+    assert [job.id for job in jobs.open(CANDLES)] == ["job-1", "job-3"]
+    assert jobs.load(CANDLES, "job-2") is None
+
+
+def test_ten_thousand_members_fit_a_job(pen: Pen) -> None:
+    """As many as one request may hold."""
+    contents = [SentProfile(pen.id_of(f"member-{number}"), 10_000 + number) for number in range(10_000)]
+    pen.storage.profile_jobs.begin(a_job(pen), contents)
+    assert pen.storage.profile_jobs.sent(a_job(pen)) == contents
+
+
+def test_a_job_is_closed_once(pen: Pen) -> None:
+    jobs = pen.storage.profile_jobs
+    jobs.begin(a_job(pen), [])
+    assert jobs.close(a_job(pen), failed=0)
+    assert not jobs.close(a_job(pen), failed=0)
+    assert jobs.open(CANDLES) == []
+
+
+# Syncs
+
+
+def test_one_sync_runs_at_a_time(pen: Pen) -> None:
+    syncs = pen.storage.full_syncs
+    assert syncs.load(CANDLES) is None
+    syncs.begin(a_sync(pen))
+    with pytest.raises(Conflict):
+        syncs.begin(a_sync(pen, id="sync-2"))
+    assert syncs.load(CANDLES) == a_sync(pen)
+    assert syncs.end(a_sync(pen), SyncState.CANCELLED, pen.clock.now())
+    syncs.begin(a_sync(pen, id="sync-2"))
+    assert syncs.load(CANDLES) == a_sync(pen, id="sync-2")
+
+
+def test_a_sync_is_moved_on_from_where_it_is_and_nowhere_else(pen: Pen) -> None:
+    """Of two workers at the same place one gets through, and nothing is counted twice."""
+    jobs, syncs, before = pen.storage.profile_jobs, pen.storage.full_syncs, a_sync(pen)
+    after = replace(before, position="m", skipped={"no_email": 2}, failed=1)
+    syncs.begin(before)
+    jobs.begin(a_job(pen, sync="sync-1"), [])
+    syncs.advance(before, after, [a_job(pen, sync="sync-1")])
+    with pytest.raises(Conflict):
+        syncs.advance(before, after, [])
+    assert syncs.load(CANDLES) == replace(after, open_jobs=1)
+    assert [job.counted for job in jobs.open(CANDLES)] == [True]
+
+
+def test_a_job_that_is_gone_is_not_counted(pen: Pen) -> None:
+    syncs, before = pen.storage.full_syncs, a_sync(pen)
+    syncs.begin(before)
+    with pytest.raises(Conflict):
+        syncs.advance(before, replace(before, position="m"), [a_job(pen, sync="sync-1")])
+    assert syncs.load(CANDLES) == before
+
+
+def test_a_sync_that_has_walked_all_or_ended_is_not_moved_on(pen: Pen) -> None:
+    syncs, before = pen.storage.full_syncs, a_sync(pen)
+    walked = replace(before, position="z", walked_all=True)
+    syncs.begin(before)
+    syncs.advance(before, walked, [])
+    with pytest.raises(Conflict):
+        syncs.advance(walked, walked, [])
+    syncs.end(before, SyncState.DONE, pen.clock.now())
+    with pytest.raises(Conflict):
+        syncs.advance(before, walked, [])
+
+
+def test_what_ends_is_counted_in_its_sync(pen: Pen) -> None:
+    jobs, syncs, before = pen.storage.profile_jobs, pen.storage.full_syncs, a_sync(pen)
+    job = a_job(pen, sync="sync-1", counted=True)
+    syncs.begin(before)
+    jobs.begin(a_job(pen, sync="sync-1"), [])
+    syncs.advance(before, replace(before, position="m"), [job])
+    assert jobs.close(job, failed=1)
+    assert not jobs.close(job, failed=1)
+    assert syncs.load(CANDLES) == replace(before, position="m", done=2, failed=1)
+
+
+def test_a_job_of_an_earlier_sync_is_closed_without_being_counted(pen: Pen) -> None:
+    jobs, syncs, first = pen.storage.profile_jobs, pen.storage.full_syncs, a_sync(pen)
+    job = a_job(pen, sync="sync-1", counted=True)
+    syncs.begin(first)
+    jobs.begin(a_job(pen, sync="sync-1"), [])
+    syncs.advance(first, replace(first, position="m"), [job])
+    syncs.end(first, SyncState.CANCELLED, pen.clock.now())
+    syncs.begin(a_sync(pen, id="sync-2"))
+    assert jobs.close(job, failed=0)
+    assert syncs.load(CANDLES) == a_sync(pen, id="sync-2")
+
+
+def test_notes_are_kept_while_a_sync_runs(pen: Pen) -> None:
+    syncs, sync = pen.storage.full_syncs, a_sync(pen)
+    syncs.begin(sync)
+    syncs.note(sync, total=7)
+    syncs.note(sync, trouble="klaviyo_unavailable")
+    assert syncs.load(CANDLES) == replace(sync, total=7, trouble="klaviyo_unavailable")
+    ended = pen.clock.now() + timedelta(hours=1)
+    assert syncs.end(sync, SyncState.DONE, ended)
+    assert not syncs.end(sync, SyncState.CANCELLED, ended)
+    syncs.note(sync, total=9)
+    assert syncs.load(CANDLES) == replace(sync, total=7, state=SyncState.DONE, ended_at=ended)
+
+
+# Marks
+
+
+def test_marks_of_many_are_cleared_for_the_states_that_were_sent(pen: Pen) -> None:
+    """Whoever has moved on stays owed, and is named."""
+    for name in ("sarah", "bill", "mo"):
+        pen.write(name, Earn(10))
+    pen.write("bill", Earn(10))
+    assert pen.storage.profile_marks.clear(CANDLES, sent_to(pen, "sarah", "bill", "mo")) == [pen.id_of("bill")]
+    assert pen.storage.outbox.owed_profiles(CANDLES, limit=9) == [pen.id_of("bill")]
+
+
+def test_states_that_klaviyo_will_not_take_are_noted(pen: Pen) -> None:
+    for name in ("sarah", "bill"):
+        pen.write(name, Earn(10))
+    pen.write("bill", Earn(10))
+    refused = dict.fromkeys(sent_to(pen, "sarah", "bill"), "Invalid email address.")
+    pen.storage.profile_marks.refuse(CANDLES, refused)
+    assert pen.storage.marks(CANDLES, pen.id_of("sarah")) == Marks(refused="Invalid email address.")
+    assert pen.storage.outbox.owed_profiles(CANDLES, limit=9) == [pen.id_of("bill")]
+
+
+def test_members_are_owed_again_unless_they_are_or_nobody_could_be_told(pen: Pen) -> None:
+    since = pen.clock.now()
+    for name in ("sarah", "bill", "mo"):
+        pen.write(name, Earn(10))
+    pen.storage.profile_marks.clear(CANDLES, sent_to(pen, "sarah"))
+    pen.write("mo", Erase())
+    later = pen.clock.now() + timedelta(hours=1)
+    pen.storage.profile_marks.owe(CANDLES, [pen.id_of(name) for name in ("sarah", "bill", "mo", "nobody")], later)
+    assert pen.storage.outbox.owed_profiles(CANDLES, limit=9) == [pen.id_of("bill"), pen.id_of("sarah")]
+    assert pen.storage.marks(CANDLES, pen.id_of("sarah")).owed_since == later
+    assert pen.storage.marks(CANDLES, pen.id_of("bill")).owed_since == since
