@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from loyalty.domain.ledger.entry import Entry
     from loyalty.domain.program import Program
-    from loyalty.domain.reviews import ReviewDecision
+    from loyalty.domain.review_decisions import ReviewDecision
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStat
 from loyalty.domain.email_channels import EmailChannel, EmailType, Sender
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.ledger.caps import CapPeriod
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, Terms
 from loyalty.domain.oauth import SealedTokens
-from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.review_rule import AwardOn, Burst, ReviewApp, ReviewLimit, ReviewRule
 from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
 from tests.builders import a_connection, a_program
@@ -43,7 +44,34 @@ EVERYTHING = a_program(
             PolicyChange(3, Inactivity(Period(months=6)), date(2025, 7, 1)),
         ),
     ),
-    review_rule=ReviewRule(enabled=False, points=75, verified_only=False, version=3),
+    review_rule=ReviewRule(
+        enabled=False,
+        points=75,
+        verified_only=False,
+        version=3,
+        app=ReviewApp.JUDGEME,
+        text_points=10,
+        media_points=25,
+        stars_only=False,
+        min_characters=20,
+        min_rating=2,
+        award_on=AwardOn.PUBLICATION,
+        take_back_rejected=False,
+        take_back_unpublished=True,
+        limit=ReviewLimit(2, CapPeriod.MONTH),
+        product_limit=ReviewLimit(1, CapPeriod.EVER),
+        member_limit=30,
+        refuse_duplicates=True,
+        burst=Burst(3, 10),
+        refuse_disposable=True,
+        disposable_domains=("throwaway.example",),
+        staff=("candles.example", "bill.joel@klaviyo-demo.com"),
+        since=START,
+        past=(
+            ReviewRule(version=1),
+            ReviewRule(points=60, limit=ReviewLimit(1, CapPeriod.DAY), version=2, since=START),
+        ),
+    ),
     naming="smile",
     events_off=frozenset({"points_expired", "points_adjusted_up"}),
     newcomers=Standing.CANDIDATE,

@@ -1,4 +1,4 @@
-"""Programs and decisions in memory."""
+"""Programs in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from loyalty.domain.connection import Connection
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.program import Program
-from loyalty.domain.reviews import ReviewDecision
 
 
 class MemoryPrograms:
@@ -44,16 +43,3 @@ class MemoryPrograms:
             if program.connection and program.connection.upkeep_at and program.connection.upkeep_at < now
         )
         return [slug for _, slug in due[:limit]]
-
-
-class MemoryDecisions:
-    """The decision port in a dictionary."""
-
-    def __init__(self) -> None:
-        self.decisions: dict[tuple[ProgramSlug, str], ReviewDecision] = {}
-
-    def save(self, program: ProgramSlug, decision: ReviewDecision) -> None:
-        self.decisions[(program, decision.review_key)] = decision
-
-    def load(self, program: ProgramSlug, review_key: str) -> ReviewDecision | None:
-        return self.decisions.get((program, review_key))

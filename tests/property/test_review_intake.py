@@ -32,9 +32,10 @@ from tests.deliveries import (
     signed,
 )
 from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.fakes.memory_decisions import MemoryDecisions
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_oauth import MemoryNotes
-from tests.fakes.memory_programs import MemoryDecisions, MemoryPrograms
+from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
 

@@ -13,7 +13,7 @@ from local.fake_klaviyo.contract import Contract
 from loyalty.contracts.adjustments import read_adjustments
 from loyalty.contracts.builder import PLACEHOLDER, BuilderForm, BuiltWebhook, IdeaName, build_webhook
 from loyalty.domain.adjustments import Direction
-from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.review_rule import ReviewRule
 from tests.builders import a_program
 
 DOCS = os.environ.get("TALLYHOOK_KLAVIYO_DOCS", "")

@@ -17,7 +17,7 @@ from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, I
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import Overdraft, PolicyChange, Terms
 from loyalty.domain.program import Program
-from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.review_rule import ReviewRule
 from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
 from tests.builders import a_program

@@ -15,15 +15,19 @@ from loyalty.domain.identity import Address
 from loyalty.domain.ledger.commands import Identify
 from loyalty.domain.ledger.entry import DeliveryState, Source
 from loyalty.domain.ledger.member import Standing
-from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.review_rule import ReviewRule
 from loyalty.ports import Plan
 from loyalty.services.award_review import AwardReview, Decided
 from loyalty.services.posting import Ledger
 from tests.builders import SARAH, a_command, a_connection, a_program
 from tests.deliveries import RATING, a_review_event
 from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.fakes.memory_decisions import MemoryDecisions
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.memory_programs import MemoryDecisions, MemoryPrograms
+from tests.fakes.memory_programs import MemoryPrograms
+
+WRITTEN = datetime(2026, 8, 20, 14, 3, 11, tzinfo=UTC)
+"""When the events of these tests were written."""
 
 
 class World:
@@ -72,7 +76,10 @@ def test_a_verified_review_earns_the_rules_points_in_one_entry() -> None:
         "product": "Candle",
         "product_url": "https://shop.klaviyo-demo.com/products/candle",
     }
-    assert world.decisions.decisions == {}
+    decision = world.decisions.load(world.program.slug, f"{1:032x}")
+    assert decision
+    assert (decision.outcome, decision.points, decision.entry_id) == ("awarded", 70, entry.id)
+    assert (decision.code, decision.message, decision.member_id) == ("", "", entry.member_id)
 
 
 def test_stars_alone_without_a_product_earn_too() -> None:
@@ -138,18 +145,22 @@ def test_a_refusal_after_the_award_of_the_same_review_records_nothing() -> None:
     first = world.decide(a_review_event(1, topic=RATING))
     again = world.decide(a_review_event(1, review_verified=False))
     assert (again.outcome, again.entry_id) == ("repeated", first.entry_id)
-    assert world.decisions.decisions == {}
+    decision = world.decisions.load(world.program.slug, f"{1:032x}")
+    assert decision
+    assert (decision.outcome, decision.code) == ("awarded", "")
 
 
 def test_an_edit_of_the_rule_applies_to_later_reviews_only() -> None:
-    """R99: a repeat answers what was paid then."""
+    """R99: a repeat answers what was paid then, and a late review from before the edit is judged as it was then."""
     world = World()
     world.decide(a_review_event(1))
-    world.award = replace(
-        world.award, programs=MemoryPrograms(replace(world.program, review_rule=ReviewRule(enabled=False)))
-    )
+    edited = world.program.review_rule.edited(ReviewRule(enabled=False), WRITTEN + timedelta(minutes=1))
+    world.award = replace(world.award, programs=MemoryPrograms(replace(world.program, review_rule=edited)))
     assert world.decide(a_review_event(1)).outcome == "repeated"
-    assert world.decide(a_review_event(2)).code == "rule_disabled"
+    assert world.decide(a_review_event(2)).outcome == "awarded"
+    later = a_review_event(3)
+    later["payload"]["data"]["attributes"]["datetime"] = "2026-08-20 15:00:00+00:00"
+    assert world.decide(later).code == "rule_disabled"
 
 
 def test_a_refusal_of_the_ledger_is_recorded_like_one_of_the_rule() -> None:
@@ -207,7 +218,9 @@ def test_a_conflict_that_does_not_end_is_handed_on() -> None:
     world.award = replace(world.award, ledger=Ledger(Busy(), world.clock, SeededRandomness()))
     with pytest.raises(Conflict):
         world.decide(a_review_event(1))
-    assert world.decisions.decisions == {}
+    decision = world.decisions.load(world.program.slug, f"{1:032x}")
+    assert decision
+    assert (decision.outcome, decision.to_post, decision.points) == ("awarded", 50, 0)
 
 
 def test_a_message_for_no_program_or_of_another_kind_is_not_swallowed() -> None:
@@ -222,8 +235,7 @@ def test_a_message_for_no_program_or_of_another_kind_is_not_swallowed() -> None:
 
 def test_a_review_from_before_the_connection_earns_nothing_however_often_it_comes() -> None:
     """R112: no retroactive rewards, on redelivery neither."""
-    written = datetime(2026, 8, 20, 14, 3, 11, tzinfo=UTC)
-    world = World(connection=a_connection(connected_at=written + timedelta(seconds=1)))
+    world = World(connection=a_connection(connected_at=WRITTEN + timedelta(seconds=1)))
     for _ in range(2):
         decided = world.decide(a_review_event(1))
         assert (decided.outcome, decided.code) == ("refused", "before_connection")

@@ -9,7 +9,7 @@ from loyalty.contracts.settings import SettingsForm, settings_form
 from loyalty.domain.connection import Connection, ConnectionMode
 from loyalty.domain.errors import StateForbids
 from loyalty.domain.program import Program
-from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.review_rule import ReviewRule
 from loyalty.services.keep_settings import KeepSettings
 from tests.builders import a_connection, a_program
 from tests.fakes.clocks import FixedClock

@@ -7,7 +7,7 @@ import pytest
 from loyalty.contracts.klaviyo_reviews import read_review
 from loyalty.services.award_review import AwardReview
 from tests.deliveries import a_review_event
-from tests.fakes.memory_programs import MemoryDecisions
+from tests.fakes.memory_decisions import MemoryDecisions
 from tests.unit.services.test_adjust_balances import FLOW, Api, item
 
 REVIEW_ID = f"{1:032x}"

@@ -18,8 +18,8 @@ from loyalty.domain.ledger.entry import Delivery, Entry, EntryKind, Reversal
 from loyalty.domain.ledger.member import Member
 from loyalty.domain.ledger.verify import Finding
 from loyalty.domain.program import Program
-from loyalty.domain.reviews import ReviewDecision
 from loyalty.domain.telling import MetricEvent, ProfileState
+from loyalty.flow_ports import FlowDrafts
 
 
 class Clock(Protocol):
@@ -264,16 +264,6 @@ class UnfinishedRequests(Protocol):
         """The request got to its end."""
 
 
-class DecisionStore(Protocol):
-    """Why reviews earned nothing."""
-
-    def save(self, program: ProgramSlug, decision: ReviewDecision) -> None:
-        """Keep the newest decision on a review."""
-
-    def load(self, program: ProgramSlug, review_key: str) -> ReviewDecision | None:
-        """The newest decision on a review."""
-
-
 class Vault(Protocol):
     """Encrypts what must not be read at rest, bound to one program."""
 
@@ -346,6 +336,13 @@ class Outbox(Protocol):
     def mark_event(self, entry: Entry, delivery: Delivery) -> bool:
         """Note what became of an owed event. False when it was not owed any more."""
 
+    def mark_events(self, marks: Sequence[tuple[Entry, Delivery]]) -> None:
+        """Note what became of many owed events; those that were not owed any more are left alone.
+
+        Raises:
+            Transient: some are not noted; noting all of them again is safe.
+        """
+
     def clear_profile(self, program: ProgramSlug, member_id: MemberId, version: int) -> bool:
         """Note that Klaviyo has the member's state of ``version``. False when a newer one exists."""
 
@@ -363,7 +360,7 @@ class RegisteredWebhook:
     enabled: bool
 
 
-class KlaviyoApi(ReviewListing, Protocol):
+class KlaviyoApi(ReviewListing, FlowDrafts, Protocol):
     """Klaviyo, spoken to for one connection. Nothing is retried here and nothing waits longer than a second.
 
     Every call raises, besides what it names itself:

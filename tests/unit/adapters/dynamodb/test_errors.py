@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,7 +22,8 @@ from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import CommandKey, Earn
 from loyalty.domain.ledger.entry import Delivery, DeliveryState
 from loyalty.domain.ledger.member import Member
-from loyalty.domain.reviews import ReviewDecision
+from loyalty.domain.review_decisions import ReviewDecision
+from loyalty.review_ports import ReviewChange
 from tests.builders import a_connection, a_program
 from tests.contract.storage import MemoryStorage, Pen
 from tests.fakes.clocks import START
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 TABLE = "loyalty"
 SLUG, MEMBER = ProgramSlug("candles"), MemberId("m")
 SENT = Delivery(DeliveryState.SENT, START)
-DECISION = ReviewDecision("r", "refused", "not_verified", "No.", 1, "e", "m", START)
+FIRST = ReviewChange(SLUG, ReviewDecision("r", "refused", "not_verified", "No.", 1, "e", "m", START))
+LATER = replace(FIRST, decision=replace(FIRST.decision, version=1))
 
 
 @pytest.fixture
@@ -69,7 +72,8 @@ CALLS: dict[str, tuple[str, Call]] = {
     "load program": ("query", lambda c, _: DynamoPrograms(c, TABLE).load(SLUG)),
     "create program": ("put_item", lambda c, _: DynamoPrograms(c, TABLE).create(a_program())),
     "save connection": ("put_item", lambda c, _: DynamoPrograms(c, TABLE).save_connection(SLUG, a_connection())),
-    "save decision": ("put_item", lambda c, _: DynamoDecisions(c, TABLE).save(SLUG, DECISION)),
+    "first decision": ("transact_write_items", lambda c, _: DynamoDecisions(c, TABLE).commit(FIRST)),
+    "later decision": ("put_item", lambda c, _: DynamoDecisions(c, TABLE).commit(LATER)),
     "load decision": ("get_item", lambda c, _: DynamoDecisions(c, TABLE).load(SLUG, "r")),
 }
 

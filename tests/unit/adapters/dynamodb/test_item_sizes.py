@@ -33,15 +33,16 @@ from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry, Reversal
 from loyalty.domain.ledger.expiry import AfterEarning, Period
 from loyalty.domain.ledger.member import Hold, Member, Profile
 from loyalty.domain.ledger.terms import Terms
-from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.review_rule import ReviewRule
 from loyalty.ports import KeyRecord, Receipt
 from loyalty.services.award_review import AwardReview
 from loyalty.services.posting import Ledger
 from tests.builders import a_program
 from tests.deliveries import a_review_event
 from tests.fakes.clocks import START, FixedClock, SeededRandomness
+from tests.fakes.memory_decisions import MemoryDecisions
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.memory_programs import MemoryDecisions, MemoryPrograms
+from tests.fakes.memory_programs import MemoryPrograms
 from tests.item_size import WRITE_UNIT, item_size
 
 PROGRAM = a_program(

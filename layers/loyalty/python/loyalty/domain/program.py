@@ -13,7 +13,7 @@ from loyalty.domain.identity import Email, MemberId, ProgramSlug, member_id_for
 from loyalty.domain.ledger.entry import Delivery, DeliveryState
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import Terms
-from loyalty.domain.reviews import ReviewRule
+from loyalty.domain.review_rule import ReviewRule
 from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
 

@@ -1,4 +1,4 @@
-"""The review rule: what a submitted review earns, and why another does not (FEATURES I)."""
+"""Reviews as the rule sees them, whichever app they were written in and whichever way they came in (FEATURES I)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from loyalty.domain.identity import Email
+from loyalty.domain.ledger.entry import digest
 
 
 class SubmissionKind(StrEnum):
@@ -62,55 +63,18 @@ class ReviewSubmission:
     updated_at: datetime | None = None
     product_key: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name this message knows the review by, its own first."""
+        return tuple(dict.fromkeys((self.review_key, *self.other_keys)))
 
-@dataclass(frozen=True, slots=True)
-class ReviewRule:
-    """The earning rule ``Review a product (Klaviyo)`` (R119). Defaults follow Smile: every verified review earns."""
+    @property
+    def product_mark(self) -> str:
+        """A short digest that tells the product from others, by its key, its page or its title; empty without any."""
+        product = self.product_key or self.product_url.partition("?")[0] or self.product
+        return digest("product", product.encode())[:12] if product else ""
 
-    enabled: bool = True
-    points: int = 50
-    verified_only: bool = True
-    version: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Award:
-    """The review earns ``points``."""
-
-    points: int
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The review earns nothing; ``code`` is stable, ``message`` is for the merchant."""
-
-    code: str
-    message: str
-
-
-def judge(submission: ReviewSubmission, rule: ReviewRule, connected_at: datetime | None = None) -> Award | Refused:
-    """Apply the rule to a review; the first condition that fails decides (R104, R106, R107, R112).
-
-    ``connected_at`` is since when the program is connected to Klaviyo. Klaviyo tells times in whole seconds.
-    """
-    if not rule.enabled:
-        return Refused("rule_disabled", "The review rule of this program is switched off.")
-    if connected_at is not None and submission.submitted_at < connected_at.replace(microsecond=0):
-        return Refused("before_connection", "The review was written before the program was connected to Klaviyo.")
-    if rule.verified_only and not submission.verified:
-        return Refused("not_verified", "Klaviyo does not mark this review as verified, and only verified ones earn.")
-    return Award(rule.points)
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewDecision:
-    """What was decided on a review that earned nothing, kept for the merchant's question "why no points?"."""
-
-    review_key: str
-    outcome: str
-    code: str
-    message: str
-    rule_version: int
-    event_id: str
-    member_id: str
-    decided_at: datetime
+    @property
+    def is_stars_only(self) -> bool:
+        """Whether there is neither a text nor an image or video."""
+        return not self.text_length and not self.has_media

@@ -1,28 +1,38 @@
-"""Decide on a queued review and post its points: once for each review, whatever comes twice."""
+"""Decide on a queued review and move its points: once for each review, whatever comes twice, in whatever order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from loyalty.contracts.review_messages import QueuedReview, UnusableMessage, parse_message
+from loyalty.contracts.review_messages import UnusableMessage, parse_message
 from loyalty.domain.errors import NotFound
-from loyalty.domain.identity import Address, MemberId, ProgramSlug
-from loyalty.domain.ledger.commands import Command, CommandKey, Earn, Narrative
-from loyalty.domain.ledger.decisions import Refusal
-from loyalty.domain.ledger.entry import Scalar, Source
+from loyalty.domain.identity import Address, Email, MemberId, ProgramSlug
 from loyalty.domain.program import Program
-from loyalty.domain.reviews import Award, Refused, ReviewDecision, ReviewSubmission, judge
-from loyalty.ports import Clock, DecisionStore, ProgramStore, Receipt
+from loyalty.domain.review_checks import Surroundings, may_be_duplicate
+from loyalty.domain.review_decisions import (
+    Outcome,
+    ReviewDecision,
+    counted,
+    follow,
+    merged,
+    paid_otherwise,
+    unheard,
+)
+from loyalty.domain.review_rule import ReviewRule
+from loyalty.domain.review_tally import Tally
+from loyalty.domain.reviews import ReviewSubmission
+from loyalty.ports import Clock, ProgramStore
+from loyalty.review_ports import DecisionStore, DisposableDomains, ReviewChange
 from loyalty.services.posting import Ledger
+from loyalty.services.settle_review import Settled, SettleReview
 
-RULE = "review"
-EVENT_TYPE = "points_earned_review"
+REPEATED = "repeated"
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What was decided on a review: ``awarded``, ``repeated`` (paid before), ``refused`` or ``unusable``."""
+    """What became of a review: one of ``Outcome``, or ``repeated`` where it was paid before and nothing changes."""
 
     program: str
     review_key: str
@@ -42,12 +52,16 @@ class Decided:
     def counts(self) -> Mapping[str, int]:
         """Business facts. Unusable reviews were counted when they were taken in."""
         match self.outcome:
-            case "awarded":
+            case Outcome.AWARDED:
                 return {"ReviewsAwarded": 1, "PointsAwarded": self.points}
+            case Outcome.TAKEN_BACK:
+                return {"ReviewsTakenBack": 1, "PointsTakenBack": -self.points}
+            case Outcome.REFUSED:
+                return {"ReviewsRefused": 1}
+            case Outcome.WAITING:
+                return {"ReviewsWaiting": 1}
             case "repeated":
                 return {"DuplicatesIgnored": 1}
-            case "refused":
-                return {"ReviewsRefused": 1}
             case _:
                 return {}
 
@@ -66,6 +80,15 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class NoDisposableDomains:
+    """Knows of no service of throw-away addresses but those a merchant lists."""
+
+    def has(self, email: Email) -> bool:  # noqa: ARG002 - the port's signature
+        """False."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class AwardReview:
     """Decides on queued reviews."""
 
@@ -73,14 +96,15 @@ class AwardReview:
     ledger: Ledger
     decisions: DecisionStore
     clock: Clock
+    disposable: DisposableDomains = NoDisposableDomains()
 
     def __call__(self, body: str) -> Decided:
-        """Post the points of the review in a message or record why it earns none. Doing it again changes nothing.
+        """Follow what a message says of a review. Doing it again changes nothing.
 
         Raises:
             Invalid: the message is not one of ours.
             NotFound: there is no such program.
-            Conflict: others kept changing the member; later is fine.
+            Conflict: others kept changing the member or the review; later is fine.
             Transient: storage is out of reach; later is fine.
         """
         message = parse_message(body)
@@ -88,91 +112,151 @@ class AwardReview:
         if program is None:
             raise NotFound("There is no such program.", code="unknown_program", program=message.program)
         if isinstance(message, UnusableMessage):
-            return self._declined(program, "unusable", message, Refused(message.code, message.reason), MemberId(""))
-        submission = message.submission
-        connected_at = program.connection.connected_at if program.connection else None
-        verdict = judge(submission, program.review_rule, connected_at)
-        if isinstance(verdict, Refused):
-            # A rating that earned may be followed by its review, which under the rule would not have.
-            if first := self.ledger.store.record(program.slug, _key(submission.review_key)):
-                return _repeated(program, submission, first.receipt)
-            return self._declined(program, "refused", message, verdict, program.member_id(submission.email))
-        answer = self.ledger.post(
-            program, Address("email", submission.email), _command(submission, verdict), newcomer=True
-        )
-        if isinstance(answer, Refusal):
-            refused = Refused(answer.code, answer.message)
-            return self._declined(program, "refused", message, refused, program.member_id(submission.email))
-        if answer.replayed:
-            return _repeated(program, submission, answer)
-        return Decided(
-            program=program.slug,
-            review_key=submission.review_key,
-            event_id=submission.event_id,
-            outcome="awarded",
-            member_id=answer.member_id,
-            entry_id=answer.entry_id,
-            points=answer.points,
+            return self.ledger.retrying(lambda: self._unusable(program, message))
+        return self.ledger.retrying(lambda: self._decided(program, message.submission))
+
+    def _unusable(self, program: Program, message: UnusableMessage) -> Decided:
+        before = self.decisions.load(program.slug, message.review_key)
+        if before is None:
+            decision = ReviewDecision(
+                review_key=message.review_key,
+                outcome=Outcome.UNUSABLE.value,
+                code=message.code,
+                message=message.reason,
+                rule_version=program.review_rule.version,
+                event_id=message.event_id,
+                member_id="",
+                decided_at=self.clock.now(),
+            )
+            self.decisions.commit(ReviewChange(program.slug, decision))
+        return Decided(program.slug, message.review_key, message.event_id, Outcome.UNUSABLE.value, message.code)
+
+    def _decided(self, program: Program, submission: ReviewSubmission) -> Decided:
+        known = self.decisions.find(program.slug, submission.names)
+        before = self._one(program, known, submission)
+        if not before.is_settled:
+            before = self._settled(program, before, submission).decision
+        rule = program.review_rule.in_force_at(before.submitted_at or submission.submitted_at)
+        around = self._surroundings(program, rule, before, submission)
+        after = follow(before, submission, rule, around, self.clock.now())
+        if after is before:
+            return _told(program, submission, before, changed=False)
+        stored = self._stored(program, before, after, submission, rule, around, known)
+        settled = self._settled(program, stored, submission)
+        return _told(program, submission, settled.decision, points=settled.points, changed=not settled.replayed)
+
+    def _one(
+        self, program: Program, known: Mapping[str, ReviewDecision], submission: ReviewSubmission
+    ) -> ReviewDecision:
+        """The one record of a review, which may have been taken for several, or be unheard of."""
+        records = {decision.review_key: decision for decision in known.values()}
+        if not records:
+            return self._first(program, submission)
+        kept, *others = sorted(records.values(), key=_seniority)
+        for other in others:
+            kept = self._join(program, kept, other, submission)
+        for name in submission.names:
+            if name in kept.joined:
+                self._undo_stray(program, kept, name)
+        return kept
+
+    def _first(self, program: Program, submission: ReviewSubmission) -> ReviewDecision:
+        member_id = self.ledger.locate(program, Address("email", submission.email)).member_id
+        decision = unheard(submission, member_id, self.clock.now())
+        for name in submission.names:
+            if paid := SettleReview(self.ledger).paid_before(program, name):
+                return paid_otherwise(decision, paid.points, paid.entry_id)
+        return decision
+
+    def _join(
+        self, program: Program, kept: ReviewDecision, other: ReviewDecision, submission: ReviewSubmission
+    ) -> ReviewDecision:
+        settle = SettleReview(self.ledger)
+        other = self._settled(program, other, submission).decision
+        for entry_id in other.entries:
+            settle.undo(program, other, entry_id, "The same review under another name")
+        return self.decisions.commit(ReviewChange(program.slug, merged(kept, other), replaced=(other,)))
+
+    def _undo_stray(self, program: Program, kept: ReviewDecision, name: str) -> None:
+        """Take back what a worker paid under a name just when that turned out to be no review of its own."""
+        settle = SettleReview(self.ledger)
+        stray = settle.paid_before(program, name)
+        if stray is not None and stray.entry_id not in kept.entries:
+            settle.undo(program, kept, stray.entry_id, "The same review under another name")
+
+    def _surroundings(
+        self, program: Program, rule: ReviewRule, before: ReviewDecision, submission: ReviewSubmission
+    ) -> Surroundings:
+        first_text = ""
+        if rule.refuse_duplicates and may_be_duplicate(submission):
+            holder = self.decisions.first_with_text(program.slug, submission.text_digest)
+            first_text = "" if holder in {before.review_key, *before.names} else holder
+        return Surroundings(
+            timezone=program.terms.timezone,
+            connected_at=program.connection.connected_at if program.connection else None,
+            is_disposable=rule.refuse_disposable and self.disposable.has(submission.email),
+            first_text=first_text,
+            tally=self.decisions.tally(program.slug, MemberId(before.member_id)) if rule.counts_reviews else Tally(),
         )
 
-    def _declined(
-        self, program: Program, outcome: str, message: QueuedReview, why: Refused, member_id: MemberId
-    ) -> Decided:
-        decision = ReviewDecision(
-            review_key=message.review_key,
-            outcome=outcome,
-            code=why.code,
-            message=why.message,
-            rule_version=program.review_rule.version,
-            event_id=message.event_id,
-            member_id=member_id,
-            decided_at=self.clock.now(),
+    def _stored(
+        self,
+        program: Program,
+        before: ReviewDecision,
+        after: ReviewDecision,
+        submission: ReviewSubmission,
+        rule: ReviewRule,
+        around: Surroundings,
+        known: Mapping[str, ReviewDecision],
+    ) -> ReviewDecision:
+        tally = counted(around.tally, after, submission) if rule.counts_reviews else around.tally
+        claims_text = bool(
+            rule.refuse_duplicates and may_be_duplicate(submission) and not around.first_text and not before.text
         )
-        self.decisions.save(program.slug, decision)
-        return Decided(program.slug, message.review_key, message.event_id, outcome, why.code, member_id)
+        text = submission.text_digest if claims_text else ""
+        led_here = {*known, before.review_key, *before.names}
+        return self.decisions.commit(
+            ReviewChange(
+                program.slug,
+                replace(after, text=text or before.text),
+                new_names=tuple(name for name in submission.names if name not in led_here),
+                tally=None if tally is around.tally else tally,
+                text=text,
+            )
+        )
+
+    def _settled(self, program: Program, decision: ReviewDecision, submission: ReviewSubmission) -> Settled:
+        settled = SettleReview(self.ledger)(program, decision, submission)
+        if settled.decision == decision:
+            return settled
+        change = ReviewChange(program.slug, settled.decision)
+        if decision.to_post and settled.decision.outcome == Outcome.REFUSED:
+            # It earned nothing after all, so it takes no place among those that did.
+            tally = self.decisions.tally(program.slug, MemberId(decision.member_id))
+            without = tally.without(decision.review_key)
+            change = replace(change, tally=without if without != tally else None)
+        return replace(settled, decision=self.decisions.commit(change))
 
 
-def _repeated(program: Program, submission: ReviewSubmission, first: Receipt) -> Decided:
+def _seniority(decision: ReviewDecision) -> tuple[bool, bool, str]:
+    """Who of several records of one review stays: one that was paid, the earliest of those."""
+    at = decision.submitted_at or decision.decided_at
+    return not decision.entries, decision.outcome != Outcome.AWARDED, f"{at.isoformat()} {decision.review_key}"
+
+
+def _told(
+    program: Program, submission: ReviewSubmission, decision: ReviewDecision, *, changed: bool, points: int = 0
+) -> Decided:
+    outcome = decision.outcome
+    if outcome == Outcome.AWARDED and (not changed or not points):
+        outcome = REPEATED
     return Decided(
         program=program.slug,
-        review_key=submission.review_key,
+        review_key=decision.review_key,
         event_id=submission.event_id,
-        outcome="repeated",
-        member_id=first.member_id,
-        entry_id=first.entry_id,
+        outcome=outcome,
+        code=decision.code,
+        member_id=decision.member_id,
+        entry_id=decision.entry_id,
+        points=points if outcome != REPEATED else 0,
     )
-
-
-def _key(review_key: str) -> CommandKey:
-    return CommandKey("review", review_key, natural=True)
-
-
-def _command(submission: ReviewSubmission, award: Award) -> Command:
-    return Command(
-        _key(submission.review_key),
-        Earn(award.points, rule=RULE),
-        Narrative(
-            source=Source("klaviyo_review", submission.review_key),
-            actor="klaviyo",
-            occurred_at=submission.submitted_at,
-            reason=f'Review of "{submission.product}"' if submission.product else "Review",
-            details=_details(submission),
-            event_type=EVENT_TYPE,
-        ),
-    )
-
-
-def _details(submission: ReviewSubmission) -> dict[str, Scalar]:
-    details: dict[str, Scalar] = {
-        "review_id": submission.review_key,
-        "review_kind": submission.kind.value,
-        "verified": submission.verified,
-        "has_media": submission.has_media,
-    }
-    if submission.rating is not None:
-        details["rating"] = submission.rating
-    if submission.product:
-        details["product"] = submission.product
-    if submission.product_url:
-        details["product_url"] = submission.product_url
-    return details

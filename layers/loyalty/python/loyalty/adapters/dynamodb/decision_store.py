@@ -1,45 +1,170 @@
-"""Review decisions on DynamoDB: the newest one a review, for reviews that earned nothing."""
+"""Review decisions on DynamoDB: one record a review, found by each of its names, changed version by version."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import plain, wire
-from loyalty.adapters.dynamodb.errors import storage_errors
-from loyalty.domain.identity import ProgramSlug
-from loyalty.domain.moments import parse_utc, utc_text
-from loyalty.domain.reviews import ReviewDecision
+from loyalty.adapters.dynamodb.codec import Item, plain, wire
+from loyalty.adapters.dynamodb.decision_item import (
+    decision_item,
+    decision_of,
+    listed_item,
+    name_item,
+    tally_item,
+    tally_of,
+    text_item,
+)
+from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.domain.errors import Conflict, LoyaltyError, Transient
+from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.review_decisions import ReviewDecision
+from loyalty.domain.review_tally import Tally
+from loyalty.review_ports import ReviewChange
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef
+
+_ABSENT = "attribute_not_exists(pk)"
+_AS_READ = "version = :version"
+_UNDECIDED = "attribute_not_exists(pk) OR (attribute_exists(outcome) AND attribute_not_exists(version))"
+"""Nothing is stored, or a refusal of a release that did not count versions."""
 
 
 class DynamoDecisions:
-    """Why reviews earned nothing, in the one table."""
+    """Decisions on reviews, in the one table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
-    def save(self, program: ProgramSlug, decision: ReviewDecision) -> None:
-        """Keep the newest decision on a review."""
-        key = keys.decision(program, decision.review_key)
-        item = asdict(decision) | {"decided_at": utc_text(decision.decided_at)}
-        with storage_errors():
-            self._client.put_item(
-                TableName=self._table,
-                Item=wire({"pk": key.pk, "sk": key.sk, "type": "decision", "program": program, **item}),
-            )
+    def find(self, program: ProgramSlug, names: Iterable[str]) -> Mapping[str, ReviewDecision]:
+        """The decisions that names lead to; names that nobody has used are missing."""
+        found = ((name, self.load(program, name)) for name in dict.fromkeys(names))
+        return {name: decision for name, decision in found if decision is not None}
 
-    def load(self, program: ProgramSlug, review_key: str) -> ReviewDecision | None:
-        """The newest decision on a review."""
-        key = keys.decision(program, review_key)
+    def load(self, program: ProgramSlug, name: str) -> ReviewDecision | None:
+        """The decision on a review, by any of its names."""
+        item = self._item(keys.decision(program, name))
+        while item is not None and item["type"] == "review_name":
+            item = self._item(keys.decision(program, item["review_key"]))
+        return decision_of(item) if item else None
+
+    def tally(self, program: ProgramSlug, member_id: MemberId) -> Tally:
+        """Which reviews of a member have earned under a rule with limits."""
+        item = self._item(keys.review_tally(program, member_id))
+        return tally_of(item) if item else Tally()
+
+    def first_with_text(self, program: ProgramSlug, text: str) -> str:
+        """The key of the review that had a text first; empty when nobody had it."""
+        item = self._item(keys.review_text(program, text))
+        return str(item["review_key"]) if item else ""
+
+    def commit(self, change: ReviewChange) -> ReviewDecision:
+        """Carry out a change; the decision as it is stored then.
+
+        Raises:
+            Conflict: a record, name, tally or text is not any more what was read.
+        """
+        stored = replace(change.decision, version=change.decision.version + 1)
+        writes = self._writes(change, stored)
         with storage_errors():
-            answer = self._client.get_item(TableName=self._table, Key=wire({"pk": key.pk, "sk": key.sk}))
-        if "Item" not in answer:
-            return None
-        item = plain(answer["Item"])
-        facts = {name: item[name] for name in ReviewDecision.__dataclass_fields__}
-        return ReviewDecision(**facts | {"decided_at": parse_utc(item["decided_at"])})
+            try:
+                if len(writes) == 1:
+                    self._client.put_item(**writes[0])
+                else:
+                    self._client.transact_write_items(TransactItems=[{"Put": write} for write in writes])
+            except ClientError as error:
+                if meant := _cancelled(error):
+                    raise meant from error
+                raise
+        return stored
+
+    def of_member(
+        self, program: ProgramSlug, member_id: MemberId, *, before: str, limit: int
+    ) -> tuple[list[ReviewDecision], str]:
+        """A page of a member's decisions, newest review first, and what the next page is before."""
+        page = self._listed(program, member_id, before or keys.REVIEWS_END, limit)
+        found = [self.load(program, item["review_key"]) for item in page]
+        decisions = {decision.review_key: decision for decision in found if decision}
+        return list(decisions.values()), page[-1]["sk"] if len(page) == limit else ""
+
+    def forget(self, program: ProgramSlug, member_id: MemberId) -> None:
+        """Remove what is known of a member's reviews beyond that they were decided on."""
+        while page := self._listed(program, member_id, keys.REVIEWS_END, 25):
+            for listed in page:
+                self._forget_words(program, listed["review_key"])
+                self._delete(keys.Key(listed["pk"], listed["sk"]))
+        self._delete(keys.review_tally(program, member_id))
+
+    def _forget_words(self, program: ProgramSlug, review_key: str) -> None:
+        decision = self.load(program, review_key)
+        if decision is None:
+            return
+        if decision.text:
+            self._delete(keys.review_text(program, decision.text))
+        bare = replace(decision, message="", fix="", status_reason="", text="")
+        if bare != decision:
+            self.commit(ReviewChange(program, bare))
+
+    def _listed(self, program: ProgramSlug, member_id: MemberId, before: str, limit: int) -> list[Item]:
+        with storage_errors():
+            page = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk < :before",
+                ExpressionAttributeValues=wire({":pk": keys.reviews_pk(program, member_id), ":before": before}),
+                ScanIndexForward=False,
+                Limit=limit,
+                ConsistentRead=True,
+            )
+        return [plain(item) for item in page["Items"]]
+
+    def _writes(self, change: ReviewChange, stored: ReviewDecision) -> list[PutTypeDef]:
+        program, member_id = change.program, MemberId(stored.member_id)
+        writes = [self._put(decision_item(program, stored), change.decision.version)]
+        if stored.version == 1 and member_id:
+            writes.append({"TableName": self._table, "Item": wire(listed_item(program, stored))})
+        writes += [
+            self._put(name_item(program, old.review_key, stored.review_key), old.version) for old in change.replaced
+        ]
+        writes += [self._put(name_item(program, name, stored.review_key), 0) for name in change.new_names]
+        if change.tally is not None:
+            tally = replace(change.tally, version=change.tally.version + 1)
+            writes.append(self._put(tally_item(program, member_id, tally), change.tally.version))
+        if change.text:
+            writes.append(self._put(text_item(program, change.text, stored.review_key), 0))
+        return writes
+
+    def _put(self, item: Item, version: int) -> PutTypeDef:
+        request: PutTypeDef = {"TableName": self._table, "Item": wire(item)}
+        if not version:
+            request["ConditionExpression"] = _UNDECIDED if item["type"] == "decision" else _ABSENT
+            return request
+        request["ConditionExpression"] = _AS_READ
+        request["ExpressionAttributeValues"] = wire({":version": version})
+        return request
+
+    def _item(self, key: keys.Key) -> Item | None:
+        with storage_errors():
+            answer = self._client.get_item(
+                TableName=self._table, Key=wire({"pk": key.pk, "sk": key.sk}), ConsistentRead=True
+            )
+        return plain(answer["Item"]) if "Item" in answer else None
+
+    def _delete(self, key: keys.Key) -> None:
+        with storage_errors():
+            self._client.delete_item(TableName=self._table, Key=wire({"pk": key.pk, "sk": key.sk}))
+
+
+def _cancelled(error: ClientError) -> LoyaltyError | None:
+    """What a write that did not happen means; None where that is for the service's error to say."""
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    codes = {reason.get("Code") for reason in reasons} - {"None", None}
+    if is_failed_condition(error) or (codes and codes <= {"ConditionalCheckFailed", "TransactionConflict"}):
+        return Conflict("Somebody else decided on this review, or for this member, first.")
+    return Transient("Storage is busy; try again shortly.") if codes else None

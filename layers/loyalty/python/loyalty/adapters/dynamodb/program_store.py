@@ -13,6 +13,7 @@ from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.connection_item import connection_item, connection_of
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.review_rule_item import review_rule_facts, review_rule_of
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.connection import Connection
 from loyalty.domain.email_channels import EmailChannel, EmailType, Sender
@@ -23,7 +24,6 @@ from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, Terms
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.domain.program import Program
-from loyalty.domain.reviews import ReviewRule
 from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
 
@@ -108,7 +108,6 @@ class DynamoPrograms:
 def settings_item(program: Program) -> Item:
     """A program's settings as an item."""
     key = keys.settings(program.slug)
-    rule = program.review_rule
     return {
         "pk": key.pk,
         "sk": key.sk,
@@ -119,7 +118,7 @@ def settings_item(program: Program) -> Item:
         "created_at": utc_text(program.created_at),
         "version": program.version,
         "terms": _terms_facts(program.terms),
-        "review_rule": asdict(rule),
+        "review_rule": review_rule_facts(program.review_rule),
         "naming": program.naming,
         "events_off": sorted(program.events_off),
         "newcomers": program.newcomers.value,
@@ -143,7 +142,7 @@ def program_of(item: Item, connection: Connection | None) -> Program:
         created_at=parse_utc(item["created_at"]),
         version=item["version"],
         terms=_terms_of(item["terms"]),
-        review_rule=ReviewRule(**item["review_rule"]),
+        review_rule=review_rule_of(item["review_rule"]),
         naming=item["naming"],
         events_off=frozenset(item["events_off"]),
         newcomers=Standing(item["newcomers"]),
