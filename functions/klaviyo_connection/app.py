@@ -1,8 +1,9 @@
-"""A program's connection to Klaviyo: GET /v1/programs/{slug}/klaviyo, and POST .../connect and .../disconnect."""
+"""A program's connection to Klaviyo below /v1/programs/{slug}/klaviyo, and webhook actions for its flows."""
 
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -45,6 +46,24 @@ def disconnect(slug: str) -> Response[str]:
     document, outcome = service().disconnect(slug, request.headers, request.body)
     report(outcome)
     return http.answered(json.dumps(document))
+
+
+@api.get("/programs/<slug>/webhook-builder")
+def build_webhook(slug: str) -> Response[str]:
+    """A webhook action to paste; it holds the key that asked for it, which is why nobody may store it."""
+    request, base_url = http.request(api), http.base_url(api)
+    built = service().builder.show(slug, request.headers, http.query(api), base_url=base_url)
+    return http.answered(built.model_dump_json(), cache_control="no-store")
+
+
+@api.post("/programs/<slug>/webhook-builder/flow")
+def draft_flow(slug: str) -> Response[str]:
+    """Create the flow around a webhook action as a draft."""
+    request, base_url = http.request(api), http.base_url(api)
+    document, outcome = service().builder.draft(slug, request.headers, request.body, base_url=base_url)
+    report(outcome)
+    status = HTTPStatus.CREATED if document.created else HTTPStatus.OK
+    return http.answered(document.model_dump_json(), status)
 
 
 @invocation

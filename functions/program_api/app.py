@@ -1,4 +1,4 @@
-"""Programs, settings, keys, members and the webhook builder: everything of the API below /v1 but moving points."""
+"""Programs, settings, keys and members: everything of the API below /v1 but moving points."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from openapi_client.models.event_create_query_v2 import EventCreateQueryV2
 from openapi_client.models.events_bulk_create_job import EventsBulkCreateJob
+from openapi_client.models.flow_create_query import FlowCreateQuery
 from openapi_client.models.profile_upsert_query import ProfileUpsertQuery
 from openapi_client.models.webhook_create_query import WebhookCreateQuery
 
@@ -26,6 +27,8 @@ from local.fake_klaviyo.contract import Contract
 from local.fake_klaviyo.event_checks import check_bulk_create_events, check_create_event
 from loyalty.adapters.klaviyo import operations, payloads
 from loyalty.adapters.klaviyo.operations import Operation
+from loyalty.contracts.builder import build_webhook, draft_of
+from loyalty.domain.adjustments import Direction
 from loyalty.domain.catalogue import event_type
 from loyalty.domain.identity import Address, MemberId
 from loyalty.domain.ledger.commands import Action, Adjust, Earn
@@ -48,6 +51,7 @@ OPERATIONS = [each for each in vars(operations).values() if isinstance(each, Ope
 MODELS: dict[str, Callable[[Any], Any]] = {
     "bulk_create_events": EventsBulkCreateJob.from_dict,
     "create_event": EventCreateQueryV2.from_dict,
+    "create_flow": FlowCreateQuery.from_dict,
     "create_or_update_profile": ProfileUpsertQuery.from_dict,
     "create_webhook": WebhookCreateQuery.from_dict,
 }
@@ -80,8 +84,13 @@ def problems(contract: Contract, operation: str, body: bytes) -> list[str]:
 
 
 def lost_in_the_sdk(operation: str, body: bytes) -> list[str]:
-    """What is no more what it was after the SDK's model has read and written the body."""
+    """What is no more what it was after the SDK's model has read and written the body.
+
+    Of re-entry criteria the SDK cannot read any: its model takes the unit, a word in the contract, for an object.
+    """
     sent = json.loads(body)
+    if operation == "create_flow":
+        del sent["data"]["attributes"]["definition"]["reentry_criteria"]
     return list(_differences(sent, MODELS[operation](sent).to_dict(), ""))
 
 
@@ -129,6 +138,10 @@ EXAMPLES: dict[str, bytes] = {
         ("event:klaviyo.submitted_review", "event:klaviyo.submitted_rating"),
     ),
 }
+_BUILT = build_webhook(
+    PROGRAM, "https://loyalty.example.com/v1", "tk_x", direction=Direction.INCREASE, idea="birthday", amount=50
+)
+EXAMPLES["create_flow"] = payloads.create_flow(draft_of(_BUILT, "Birthday", ""))
 _SARAH = Address("email", "sarah.mason@klaviyo-demo.com")
 for _, _entry in entries([(_SARAH, Earn(50), "points_earned_review", "Review", DETAILS)]):
     _told = event_of(PROGRAM, _entry, _SARAH.value)
@@ -183,10 +196,8 @@ def test_operations_and_limits_are_the_published_ones(contract: Contract, operat
     # What is about one thing has its id behind the path.
     assert path in (operation.path, f"{operation.path}/{{id}}")
     published = described["x-klaviyo-ratelimit"]
-    assert [f"{window.calls}/{'s' if window.seconds == 1 else 'm'}" for window in operation.windows] == [
-        published["burst"],
-        published["steady"],
-    ]
+    units = {1: "s", 60: "m", 24 * 60 * 60: "d"}
+    assert [f"{window.calls}/{units[window.seconds]}" for window in operation.windows] == list(published.values())
 
 
 @needs_documents

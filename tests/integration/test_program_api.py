@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,8 +16,14 @@ from moto import mock_aws
 from openapi_schema_validator import OAS31Validator
 
 from functions.balance_adjust import app as balance_adjust
+from functions.klaviyo_connection import app as klaviyo_connection
 from functions.program_api import app
 from loyalty.contracts.openapi import openapi
+from loyalty.services.build_webhooks import BuildWebhooks
+from tests.fakes.klaviyo_wire import FakeAccount
+from tests.fakes.memory_oauth import MemoryApp
+from tests.fakes.memory_programs import MemoryPrograms
+from tests.fakes.memory_vault import MemoryVault
 from tests.gateway import HOST, Answered, Context, a_request, answered
 from tests.logs import written
 from tests.table import create_table
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 REGION, TABLE = "eu-central-1", "ledger"
 EMAIL = "sarah.mason@klaviyo-demo.com"
 OPERATOR = "operators-own-key"
+ROOT = f"https://{HOST}/v1"
 DESCRIPTION = openapi("/v1")
 
 
@@ -48,7 +56,7 @@ class Api:
     ) -> Answered:
         sent = {**(headers or {}), "api-key": self.key if key is None else key}
         event = a_request(method, path, body, headers=sent, query=query)
-        function = balance_adjust if "/balance/" in path else app
+        function = balance_adjust if "/balance/" in path else klaviyo_connection if "/webhook-builder" in path else app
         answer = answered(function.lambda_handler(event, Context()))
         assert_described(method, path, answer)
         return answer
@@ -97,9 +105,17 @@ def account() -> Iterator[DynamoDBClient]:
         for function in (app, balance_adjust):
             function.service.replace(None)
             function.service()
+        klaviyo_connection.service.replace(_builder())
         yield client
-        for function in (app, balance_adjust):
+        for function in (app, balance_adjust, klaviyo_connection):
             function.service.replace(None)
+
+
+def _builder() -> Any:
+    """As much of ``klaviyo_connection`` as builds webhooks without asking Klaviyo."""
+    account = FakeAccount()
+    klaviyo = account.connections(MemoryPrograms(), MemoryVault())
+    return SimpleNamespace(builder=BuildWebhooks(app.service().admit, MemoryApp("", "", ROOT), klaviyo))
 
 
 @pytest.fixture
@@ -314,11 +330,10 @@ def rendered(template: str, event: Mapping[str, str]) -> str:
 
 
 def sent_as_built(api: Api, built: Mapping[str, Any], event: Mapping[str, str] | None = None) -> Answered:
-    root = f"https://{HOST}/v1"
-    assert built["url"].startswith(root)
+    assert built["url"].startswith(ROOT)
     body = rendered(built["body"], event or {})
     key = built["headers"]["api-key"]
-    path = built["url"].removeprefix(root)
+    path = built["url"].removeprefix(ROOT)
     return api.call("POST", path, body, key=key, headers={"X-Klaviyo-Flow-ID": "VeYaWr"})
 
 

@@ -150,6 +150,21 @@ def build_webhook(
     )
 
 
+def trigger_of(idea: IdeaName) -> Literal["metric", "list", "segment", "date"]:
+    """What starts an idea's flow."""
+    kind: Literal["metric", "list", "segment", "date"] = _IDEAS[idea].trigger["type"]
+    return kind
+
+
+def draft_of(built: BuiltWebhook, name: str, trigger_id: str) -> dict[str, Any]:
+    """A built webhook's flow under a name, started by what has this id; "" where nothing has to be named."""
+    attributes = built.flow.data["attributes"]
+    definition = attributes["definition"]
+    (trigger,) = definition["triggers"]
+    started = {**trigger, "id": trigger_id} if trigger_id else trigger
+    return {**built.flow.data, "attributes": {"name": name, "definition": {**definition, "triggers": [started]}}}
+
+
 def _flow(idea: _Idea, url: str, headers: Mapping[str, str], body: str) -> dict[str, Any]:
     message = {"name": idea.flow_name, "url": url, "headers": dict(headers), "body": body}
     action = {

@@ -12,7 +12,8 @@ from pydantic.json_schema import models_json_schema
 
 from loyalty.contracts.adjustments import LONGEST_KEY, MOST_ITEMS
 from loyalty.contracts.forms import FieldError, Told
-from loyalty.contracts.operations import OPERATIONS, Operation
+from loyalty.contracts.operation import Operation
+from loyalty.contracts.operations import OPERATIONS
 
 _REF = "#/components/schemas/{model}"
 
@@ -52,6 +53,7 @@ _ERRORS: Mapping[int, str] = {
     401: "No API key, or none that is valid: code missing_api_key, invalid_api_key.",
     403: "The key may not do this: code key_of_another_program, missing_scope, operator_only.",
     404: "There is no such program, member or key: code unknown_program, unknown_member, unknown_key.",
+    409: "What is stored stands against it: code not_connected, oauth_required, another_account_connected ...",
     412: "The settings were changed since they were read: code version_outdated.",
     413: "The body is too large: code body_too_large.",
     422: "The request is understood and cannot be done; errors lists every place that is wrong.",
@@ -136,7 +138,7 @@ def _described(operation: Operation, named: Mapping[Any, Mapping[str, Any]]) -> 
         content: dict[str, Any] = {"schema": schema}
         if operation.example is not None:
             content["example"] = operation.example
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {"required": not operation.bodiless, "content": {"application/json": content}}
     return described
 
 
@@ -177,7 +179,7 @@ def _responses(operation: Operation, named: Mapping[Any, Mapping[str, Any]]) -> 
 def _errors(operation: Operation) -> list[int]:
     if operation.access == "everybody":
         return [503]
-    errors = {401, 403, 503}
+    errors = {401, 403, 503, *operation.errors}
     if operation.path_parameters:
         errors |= {404, 429}
     if operation.body:

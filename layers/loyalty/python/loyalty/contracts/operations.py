@@ -2,54 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from pydantic import BaseModel
-
 from loyalty.contracts.adjustments import MOST_ITEMS, AdjustmentForm, AdjustmentsAnswer
-from loyalty.contracts.builder import BuilderForm, BuiltWebhook
-from loyalty.contracts.forms import Form
+from loyalty.contracts.connection_operations import CONNECTION_OPERATIONS
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument
 from loyalty.contracts.members import ActivityDocument, MemberDocument, MemberForm, PageForm
+from loyalty.contracts.operation import Operation
 from loyalty.contracts.settings import NewProgramForm, OpenedProgramDocument, ProgramDocument, SettingsForm
 from loyalty.contracts.summary import SummaryDocument
-
-Access = Literal["everybody", "operator", "balance:write", "members:read", "admin"]
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation. ``items`` says that the body is an array of ``body``; ``headers`` are optional ones it reads."""
-
-    operation_id: str
-    method: Literal["GET", "POST", "PUT", "DELETE"]
-    path: str
-    summary: str
-    access: Access
-    answer: type[BaseModel] | None
-    status: int = 200
-    also: int | None = None
-    body: type[BaseModel] | None = None
-    items: bool = False
-    query: type[Form] | None = None
-    headers: tuple[str, ...] = ()
-    details: str = ""
-    example: Any = None
-    answered: Mapping[str, Any] | None = field(default=None)
-
-    @property
-    def route(self) -> str:
-        """The path in the words of the resolver."""
-        return re.sub(r"\{(\w+)\}", r"<\1>", self.path)
-
-    @property
-    def path_parameters(self) -> list[str]:
-        """Names in the path."""
-        return re.findall(r"\{(\w+)\}", self.path)
-
 
 _ADJUSTMENT = {
     "email": "sarah.mason@klaviyo-demo.com",
@@ -124,6 +83,7 @@ PROGRAM_OPERATIONS = (
             "If-Match names the version that was read: without it the answer is 428, with another one 412. A changed "
             "expiry policy holds from today on: nothing expires earlier than promised."
         ),
+        errors=(409,),
     ),
     Operation("list_keys", "GET", f"{_PROGRAM}/keys", "A program's API keys", "admin", KeysDocument),
     Operation(
@@ -181,17 +141,7 @@ PROGRAM_OPERATIONS = (
         SummaryDocument,
         details="For storefronts and Klaviyo's Customer Hub. Whoever has not joined, or is excluded, is a 404.",
     ),
-    Operation(
-        "build_webhook",
-        "GET",
-        f"{_PROGRAM}/webhook-builder",
-        "A webhook action for a Klaviyo flow, ready to paste",
-        "balance:write",
-        BuiltWebhook,
-        query=BuilderForm,
-        details="The headers hold the very key that this request was made with.",
-    ),
     Operation("read_openapi", "GET", "/openapi.json", "This description", "everybody", None),
 )
 
-OPERATIONS = (*BALANCE_OPERATIONS, *PROGRAM_OPERATIONS)
+OPERATIONS = (*BALANCE_OPERATIONS, *PROGRAM_OPERATIONS, *CONNECTION_OPERATIONS)

@@ -66,11 +66,13 @@ class SummaryDocument(Told):
             points_pending=member.amounts.pending,
             next_expiry=soonest[0] if soonest else None,
             tier=TierDocument(**_tier(progress.present)) if progress and progress.present else None,
-            next_tier=NextTierDocument(**_tier(progress.next), missing_points=progress.missing)
+            next_tier=NextTierDocument(
+                **_tier(progress.next), missing_points=progress.next.from_points - progress.points
+            )
             if progress and progress.next
             else None,
             best_reward=RewardDocument(**_reward(outlook.best)) if outlook and outlook.best else None,
-            next_reward=NextRewardDocument(**_reward(outlook.next), missing_points=outlook.missing)
+            next_reward=NextRewardDocument(**_reward(outlook.next), missing_points=outlook.next.points - outlook.points)
             if outlook and outlook.next
             else None,
         )

@@ -20,6 +20,7 @@ from loyalty.runtime.klaviyo_access import KlaviyoAccess
 from loyalty.runtime.settings import KlaviyoConnectionSettings, KlaviyoUpkeepSettings, OauthCallbackSettings
 from loyalty.services.admit_caller import AdmitCaller
 from loyalty.services.authorize_program import AuthorizeProgram
+from loyalty.services.build_webhooks import BuildWebhooks
 from loyalty.services.connect_account import ConnectByKey, EstablishConnection
 from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount
@@ -52,6 +53,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         ),
         health=ConnectionHealth(_outbox(settings), _notes(settings), _reconciliations(settings)),
         resume=journey.resume,
+        builder=BuildWebhooks(journey.admit, access.app, access.klaviyo),
     )
 
 

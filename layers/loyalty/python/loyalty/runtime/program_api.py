@@ -13,7 +13,6 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import BaseModel
 
 from loyalty.contracts.adjustments import IDEMPOTENCY_HEADER, read_idempotency_key
-from loyalty.contracts.builder import BuilderForm, build_webhook
 from loyalty.contracts.forms import filled_in
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument, scopes_of
 from loyalty.contracts.members import PAGE, MemberForm
@@ -28,8 +27,7 @@ from loyalty.contracts.settings import (
     settings_form,
 )
 from loyalty.contracts.strict_json import read_json
-from loyalty.domain.adjustments import Direction
-from loyalty.domain.api_keys import OPERATOR, Scope
+from loyalty.domain.api_keys import Scope
 from loyalty.domain.errors import Invalid, VersionMissing
 from loyalty.domain.moments import utc_text
 from loyalty.domain.program import Program
@@ -155,21 +153,6 @@ class ProgramApi:
         """What a member may see."""
         program = self._admitted(call, slug, Scope.MEMBERS_READ).program
         return _told(self.members.summary(program, unquote(email)))
-
-    def build_webhook(self, call: Call, slug: str) -> Response[str]:
-        """A webhook action to paste; it holds the key that asked for it, which is why nobody may store it."""
-        admitted = self._admitted(call, slug, Scope.BALANCE_WRITE)
-        asked: BuilderForm = filled_in(BuilderForm, BuilderForm.facts(call.query), "query")
-        api_key = "" if admitted.actor == OPERATOR else call.caller.key
-        built = build_webhook(
-            admitted.program,
-            call.base_url,
-            api_key,
-            direction=Direction(asked.direction),
-            idea=asked.idea,
-            amount=asked.amount,
-        )
-        return _told(built, cache_control="no-store")
 
     def read_openapi(self, call: Call) -> Response[str]:
         """This API's description; for everybody."""

@@ -18,6 +18,7 @@ from loyalty.domain.program import Program
 from loyalty.ports import Clock
 from loyalty.services.admit_caller import AdmitCaller, Caller
 from loyalty.services.authorize_program import AuthorizeProgram
+from loyalty.services.build_webhooks import BuildWebhooks
 from loyalty.services.connect_account import ConnectByKey, Connected
 from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount, Disconnected
@@ -50,6 +51,7 @@ class ServeConnection:
     disconnect_account: DisconnectAccount
     health: ConnectionHealth
     resume: Resume
+    builder: BuildWebhooks
 
     def integrations(self, slug: str, headers: Mapping[str, str]) -> Document:
         """The program's integrations, with links to their own pages (R23)."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import requests
 
-from loyalty.adapters.klaviyo import operations, payloads, reviews
+from loyalty.adapters.klaviyo import bulk_profiles, flows, operations, payloads, reviews
+from loyalty.adapters.klaviyo.bulk_profiles import BulkProfiles
 from loyalty.adapters.klaviyo.errors import error_of
 from loyalty.adapters.klaviyo.operations import Operation
 from loyalty.connection_ports import ReviewPage
@@ -27,12 +28,15 @@ from loyalty.domain.klaviyo_errors import (
     KlaviyoUnauthorized,
     KlaviyoUnavailable,
 )
+from loyalty.domain.profile_jobs import ImportFailure, JobProgress
 from loyalty.domain.telling import MetricEvent, ProfileState
 from loyalty.ports import Clock, RegisteredWebhook
+from loyalty.profile_ports import ProfileBulk
 
 MEDIA_TYPE = "application/vnd.api+json"
 USER_AGENT = "Tallyhook"
 
+NOT_FOUND = 404
 THROTTLED = 429
 
 LONGEST_PAUSE = 1.01
@@ -126,7 +130,7 @@ class KlaviyoClient:
         try:
             self._call(operations.DELETE_WEBHOOK, resource=f"/{quote(webhook_id)}")
         except KlaviyoIncompatible as error:
-            if error.facts.get("status") != 404:
+            if error.facts.get("status") != NOT_FOUND:
                 raise
 
     def create_webhook(self, *, name: str, url: str, secret: str, topics: Sequence[str]) -> str:
@@ -159,6 +163,53 @@ class KlaviyoClient:
     def import_profile(self, profile: ProfileState) -> None:
         """Create or update one profile."""
         self._call(operations.IMPORT_PROFILE, payloads.import_profile(profile))
+
+    def metric_id(self, name: str) -> str:
+        """The id of the account's metric with this name."""
+        cursor = ""
+        for _ in range(flows.MOST_PAGES):
+            response = self._call(operations.GET_METRICS, resource=flows.following(cursor))
+            found, cursor = flows.ids_by_name(response)
+            if name in found or not cursor:
+                return found.get(name, "")
+        return ""
+
+    def flow_id(self, name: str) -> str:
+        """The id of a flow with this name."""
+        found, _ = flows.ids_by_name(self._call(operations.GET_FLOWS, resource=flows.named(name)))
+        return found.get(name, "")
+
+    def create_flow(self, flow: Mapping[str, Any]) -> str:
+        """Create a flow as a draft; its id."""
+        return _ids(self._call(operations.CREATE_FLOW, payloads.create_flow(flow)))[0]
+
+    def new_bulk(self) -> ProfileBulk:
+        """An empty request of many profiles."""
+        return BulkProfiles()
+
+    def submit_profiles(self, bulk: ProfileBulk) -> str:
+        """Have many profiles created or updated some time later; Klaviyo's id of the job."""
+        try:
+            answer = self._call(operations.BULK_IMPORT_PROFILES, bulk.body)
+        except KlaviyoRefused as refused:
+            raise refused.of_bulk(len(bulk), bulk_profiles.positions(refused.pointers, len(bulk))) from refused
+        return str(_resource(answer)["id"])
+
+    def profile_job(self, klaviyo_id: str) -> JobProgress | None:
+        """How far a job is; None when Klaviyo does not know it, or not any more."""
+        try:
+            answer = self._call(operations.GET_PROFILE_JOB, resource=f"/{quote(klaviyo_id, safe='')}")
+        except KlaviyoIncompatible as error:
+            if error.facts.get("status") != NOT_FOUND:
+                raise
+            return None
+        return bulk_profiles.progress_of(_resource(answer))
+
+    def import_failures(self, klaviyo_id: str, cursor: str) -> tuple[list[ImportFailure], str]:
+        """A page of what a job did not import, and the cursor of the next page."""
+        query = {"page[size]": bulk_profiles.ERRORS_PER_PAGE} | ({"page[cursor]": cursor} if cursor else {})
+        page = f"/{quote(klaviyo_id, safe='')}/import-errors?{urlencode(query)}"
+        return bulk_profiles.failures_of(self._call(operations.GET_IMPORT_ERRORS, resource=page).content)
 
     def _read(self, operation: Operation) -> list[str]:
         return _ids(self._call(operation))
@@ -259,6 +310,17 @@ def _resources(response: requests.Response) -> list[dict[str, Any]]:
         return [{"attributes": {}, **resource, "id": str(resource["id"])} for resource in resources]
     except (ValueError, TypeError, KeyError) as error:
         raise KlaviyoUnavailable("Klaviyo's answer could not be read.", status=response.status_code) from error
+
+
+def _resource(response: requests.Response) -> dict[str, Any]:
+    """The one resource of an answer.
+
+    Raises:
+        KlaviyoUnavailable: there is none.
+    """
+    for resource in _resources(response):
+        return resource
+    raise KlaviyoUnavailable("Klaviyo's answer could not be read.", status=response.status_code)
 
 
 def _webhook_of(resource: dict[str, Any]) -> RegisteredWebhook:

@@ -1,0 +1,84 @@
+"""Operations of the HTTP API about a program's connection to Klaviyo, and what is built for its flows."""
+
+from __future__ import annotations
+
+from loyalty.contracts.builder import BuilderForm, BuiltWebhook
+from loyalty.contracts.connection_documents import (
+    ConnectedDocument,
+    ConnectForm,
+    ConnectionDocument,
+    DisconnectedDocument,
+    DisconnectForm,
+    IntegrationsDocument,
+)
+from loyalty.contracts.flow_drafts import FlowDraftDocument, FlowDraftForm
+from loyalty.contracts.operation import Operation
+
+_PROGRAM = "/programs/{slug}"
+
+CONNECTION_OPERATIONS = (
+    Operation(
+        "list_integrations",
+        "GET",
+        f"{_PROGRAM}/integrations",
+        "A program's integrations",
+        "admin",
+        IntegrationsDocument,
+    ),
+    Operation("read_connection", "GET", f"{_PROGRAM}/klaviyo", "How the connection is", "admin", ConnectionDocument),
+    Operation(
+        "connect",
+        "POST",
+        f"{_PROGRAM}/klaviyo/connect",
+        "Begin a connection by OAuth, or make one by private key",
+        "admin",
+        ConnectedDocument,
+        body=ConnectForm,
+        bodiless=True,
+        details=(
+            "By OAuth the answer is a link for the merchant's browser, good for an hour. By private key it is how the "
+            "connection is; a program that is connected by OAuth, or to another account, is a 409 and stays as it is."
+        ),
+        example={"mode": "oauth"},
+        errors=(409,),
+    ),
+    Operation(
+        "disconnect",
+        "POST",
+        f"{_PROGRAM}/klaviyo/disconnect",
+        "End the connection",
+        "admin",
+        DisconnectedDocument,
+        body=DisconnectForm,
+        details="Sending stops, webhooks and access are taken back; nothing is deleted in Klaviyo, nor here.",
+        example={"confirm": True},
+        errors=(409,),
+    ),
+    Operation(
+        "build_webhook",
+        "GET",
+        f"{_PROGRAM}/webhook-builder",
+        "A webhook action for a Klaviyo flow, ready to paste",
+        "balance:write",
+        BuiltWebhook,
+        query=BuilderForm,
+        details="The headers hold the very key that this request was made with.",
+    ),
+    Operation(
+        "draft_flow",
+        "POST",
+        f"{_PROGRAM}/webhook-builder/flow",
+        "Create the flow around a webhook action in Klaviyo, as a draft",
+        "admin",
+        FlowDraftDocument,
+        201,
+        also=200,
+        body=FlowDraftForm,
+        details=(
+            "Needs a connection by OAuth: with a private key the answer is 409 with code oauth_required. A flow that "
+            "has the name already is left as it is and named in a 200. The merchant switches the flow on in Klaviyo."
+        ),
+        example={"idea": "birthday", "amount": 50},
+        errors=(409,),
+    ),
+)
