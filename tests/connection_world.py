@@ -24,7 +24,7 @@ from tests.builders import a_program
 from tests.fakes.clocks import SeededRandomness
 from tests.fakes.klaviyo_wire import BASE_URL, FakeAccount
 from tests.fakes.memory_ledger import MemoryLedger
-from tests.fakes.memory_oauth import MemoryNotes, MemoryOAuthRecords, MemoryReconciliations
+from tests.fakes.memory_oauth import MemoryNotes, MemoryOAuthRecords, MemoryReconciliations, MemorySentEvents
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
@@ -90,9 +90,9 @@ class Office:
             self.clock,
             ReconcileReviews(self.reconciliations, self.reviews, self.clock),
         )
-        self.notes = MemoryNotes()
-        self.health = ConnectionHealth(self.ledger, self.notes, self.reconciliations)
-        self.deliver_events = DeliverEvents(self.programs, self.ledger, self.klaviyo, self.clock, self.notes)
+        self.notes, self.sent = MemoryNotes(), MemorySentEvents()
+        self.health = ConnectionHealth(self.ledger, self.notes, self.sent, self.reconciliations)
+        self.deliver_events = DeliverEvents(self.programs, self.ledger, self.klaviyo, self.clock, self.notes, self.sent)
         self.deliver_profiles = DeliverProfiles(
             self.programs, self.ledger, self.klaviyo, self.profiles, self.clock, self.notes
         )

@@ -243,3 +243,18 @@ def test_what_is_owed_is_counted_up_to_a_limit(pen: Pen) -> None:
     assert pen.storage.outbox.owed_counts(pen.program.slug, most=100) == (8, 8)
     assert pen.storage.outbox.owed_counts(pen.program.slug, most=5) == (5, 5)
     assert pen.storage.outbox.owed_counts(ProgramSlug("nobody"), most=5) == (0, 0)
+
+
+# Many at once
+
+
+def test_many_events_are_noted_at_once(pen: Pen) -> None:
+    """Each on its own: what was noted before, or is not there, stays as it is."""
+    entries = [pen.write(name, Earn(10), event_type=EVENT).entry for name in NAMES]
+    first = Delivery(DeliveryState.FAILED, pen.clock.now(), "No such profile.")
+    assert pen.storage.outbox.mark_event(entries[0], first)
+    sent = Delivery(DeliveryState.SENT, pen.later(minutes=1).clock.now())
+    stray = replace(entries[0], seq=99)
+    pen.storage.outbox.mark_events([(entry, sent) for entry in (*entries, stray)])
+    assert [pen.entry(name, 1).delivery for name in NAMES] == [first, *[sent] * (len(NAMES) - 1)]
+    assert pen.storage.ledger.entry(stray.program, stray.member_id, 99) is None

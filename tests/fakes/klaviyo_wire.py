@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -40,7 +40,7 @@ BASE_URL = "https://klaviyo.test"
 class Wire(BaseAdapter):
     """Carries requests to the fake in process; its connection faults become what ``requests`` raises for them.
 
-    ``bodies`` keeps every body that was sent, with the path it was sent to.
+    ``bodies`` keeps every body that was sent, with the path it was sent to. ``before`` happens before each request.
     """
 
     def __init__(self, fake: FakeKlaviyo) -> None:
@@ -48,9 +48,11 @@ class Wire(BaseAdapter):
         self._fake = fake
         self.bodies: list[tuple[str, bytes]] = []
         self.headers: list[Mapping[str, str]] = []
+        self.before: Callable[[], object] = lambda: None
 
     @override
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        self.before()
         url = urlsplit(request.url or "")
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -124,6 +124,10 @@ class MemoryLedger:
                 return False
             self.written[key] = replace(stored, delivery=delivery)
             return True
+
+    def mark_events(self, marks: Sequence[tuple[Entry, Delivery]]) -> None:
+        for entry, delivery in marks:
+            self.mark_event(entry, delivery)
 
     def clear_profile(self, program: ProgramSlug, member_id: MemberId, version: int) -> bool:
         return self._unmark(program, member_id, version, None)

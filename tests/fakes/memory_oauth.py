@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from loyalty.connection_ports import LastSeen
+from loyalty.delivery_ports import Sent
 from loyalty.domain.errors import Conflict, Rejected
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.oauth import Attempt, Ticket
@@ -106,6 +108,21 @@ class MemoryReconciliations:
             raise Conflict("changed", code="reconciliation_changed")
         self.states[program] = replace(state, version=state.version + 1)
         return self.states[program]
+
+
+class MemorySentEvents:
+    """Counts by event type."""
+
+    def __init__(self) -> None:
+        self.counted: dict[ProgramSlug, dict[str, Sent]] = {}
+
+    def add(self, program: ProgramSlug, events: Mapping[str, int], at: datetime) -> None:
+        known = self.counted.setdefault(program, {})
+        for each, number in events.items():
+            known[each] = Sent(number + (known[each].events if each in known else 0), at)
+
+    def of(self, program: ProgramSlug) -> dict[str, Sent]:
+        return dict(self.counted.get(program, {}))
 
 
 class MemoryNotes:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY
+from loyalty.domain.catalogue import EVENT_TYPES
 from loyalty.domain.email_channels import EmailChannel, EmailType, Sender
 from loyalty.domain.oauth import REQUIRED_SCOPES
 from loyalty.services.connection_health import CUSTOMER_HUB_SETUP
@@ -27,7 +28,9 @@ def settings_say(office: Office, **changes: Any) -> dict[str, Any]:
 
 
 def test_before_the_first_connect_there_is_little_to_say() -> None:
-    assert health(Office()) == {
+    document = health(Office())
+    assert all(each == {"selected": True, "sent": 0, "last_sent_at": None} for each in document.pop("events").values())
+    assert document == {
         "program": CANDLES,
         "status": "not_connected",
         "owed": {"events": 0, "profiles": 0, "counted_to": 10_000},
@@ -125,3 +128,13 @@ def test_nothing_secret_is_in_it() -> None:
     assert not [
         each for each in (webhook.secret_key, install.refresh_token, *install.access_tokens) if str(each) in said
     ]
+
+
+def test_it_says_of_each_event_type_how_many_were_sent_and_when() -> None:
+    """R96: what a merchant needs to review the selection."""
+    office = Office()
+    office.sent.add(CANDLES, {"points_earned_review": 3}, START)
+    events = settings_say(office, events_off=frozenset({"points_expired"}))["events"]
+    assert set(events) == set(EVENT_TYPES)
+    assert events["points_earned_review"] == {"selected": True, "sent": 3, "last_sent_at": "2026-08-20T14:00:00.000Z"}
+    assert events["points_expired"] == {"selected": False, "sent": 0, "last_sent_at": None}

@@ -311,3 +311,37 @@ def test_even_an_unforeseen_error_stays_with_its_program(world: World) -> None:
     assert isinstance(done[world.candles.slug].trouble, TypeError)
     assert len(done[world.candles.slug].later) == 1
     assert world.state(quiet) == SENT
+
+
+def test_what_klaviyo_took_is_counted_by_type(world: World) -> None:
+    """R96: one write a run, and a repeat counts nothing."""
+    entries = [world.gets(SARAH), world.gets(SARAH, event_type="points_earned_review"), world.gets(SARAH)]
+    world.send(*entries)
+    world.send(*entries)
+    counted = world.sent.of(world.candles.slug)
+    assert {name: figures.events for name, figures in counted.items()} == {
+        "points_adjusted_up": 2,
+        "points_earned_review": 1,
+    }
+    assert {figures.last_at for figures in counted.values()} == {world.clock.now()}
+
+
+def test_a_noisy_programs_thousands_come_after_a_quiet_ones_few(world: World) -> None:
+    """One invocation that got messages of both: the quiet program's go first, and full requests follow."""
+    noisy = world.has_owed(2500)
+    quiet = [world.gets(SARAH, program=world.soaps) for _ in range(3)]
+    world.send(*noisy, *quiet)
+    first = [unique_id for unique_id, _, _ in world.account.events()][:3]
+    assert sorted(first) == sorted(entry.id for entry in quiet)
+    assert world.account.calls("bulk_create_events") == 1 + 3
+    assert_each_exactly_once(world, [*noisy, *quiet])
+
+
+def test_a_program_whose_account_is_slow_leaves_the_others_their_time(world: World) -> None:
+    """Each program has its share of the time, and what is left over goes to those after it."""
+    few, lots = world.has_owed(2100), world.has_owed(2200, program=world.soaps)
+    world.account.wire.before = lambda: world.clock.sleep(14)
+    done = {work.program: work for work in world.send(*lots, *few)}
+    assert done[world.candles.slug].states[DeliveryState.SENT] == 2000
+    assert done[world.soaps.slug].states[DeliveryState.SENT] == 1000
+    assert {work.trouble.code for work in done.values() if isinstance(work.trouble, Transient)} == {"out_of_time"}

@@ -13,6 +13,7 @@ from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.reconciliation_store import DynamoReconciliations
 from loyalty.adapters.dynamodb.request_counter import DynamoRequestCounter
+from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
 from loyalty.adapters.secrets import OperatorSecret, StoredSecret
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemRandomness
@@ -51,7 +52,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         disconnect_account=DisconnectAccount(
             access.programs, establish.records, access.klaviyo, access.keeper, access.oauth, access.vault
         ),
-        health=ConnectionHealth(_outbox(settings), _notes(settings), _reconciliations(settings)),
+        health=ConnectionHealth(_outbox(settings), _notes(settings), _sent(settings), _reconciliations(settings)),
         resume=journey.resume,
         builder=BuildWebhooks(journey.admit, access.app, access.klaviyo),
     )
@@ -124,6 +125,11 @@ def _notes(settings: KlaviyoConnectionSettings) -> DynamoConnectionNotes:
 def _reconciliations(settings: KlaviyoConnectionSettings) -> DynamoReconciliations:
     client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
     return DynamoReconciliations(client, settings.table_name)
+
+
+def _sent(settings: KlaviyoConnectionSettings) -> DynamoSentEvents:
+    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    return DynamoSentEvents(client, settings.table_name)
 
 
 def _outbox(settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings) -> DynamoOutbox:

@@ -16,6 +16,7 @@ from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.sqs_visibility import SqsVisibility
@@ -89,6 +90,7 @@ def events_lane(settings: KlaviyoEventsSettings) -> EventsLane:
             klaviyo=KlaviyoAccess.of(settings).klaviyo,
             clock=clock,
             notes=DynamoConnectionNotes(client, settings.table_name),
+            counted=DynamoSentEvents(client, settings.table_name),
         ),
         give_back=Return(SqsVisibility(_sqs(settings), settings.events_queue_url), SystemRandomness()),
         clock=clock,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from loyalty.connection_ports import ConnectionNotes, Reconciliations
+from loyalty.delivery_ports import Sent, SentEvents
+from loyalty.domain.catalogue import EVENT_TYPES
 from loyalty.domain.connection import Connection, ConnectionStatus, Loss
 from loyalty.domain.email_channels import duplicate_channels
 from loyalty.domain.moments import utc_text
@@ -41,6 +44,7 @@ class ConnectionHealth:
 
     outbox: Outbox
     notes: ConnectionNotes
+    sent: SentEvents
     reconciliations: Reconciliations
 
     def __call__(self, program: Program) -> dict[str, Any]:
@@ -49,10 +53,11 @@ class ConnectionHealth:
         Raises:
             Transient: storage is out of reach.
         """
-        events, profiles = self.outbox.owed_counts(program.slug, most=MOST_COUNTED)
-        owed = {"events": events, "profiles": profiles, "counted_to": MOST_COUNTED}
+        owed_events, owed_profiles = self.outbox.owed_counts(program.slug, most=MOST_COUNTED)
+        owed = {"events": owed_events, "profiles": owed_profiles, "counted_to": MOST_COUNTED}
         connection = program.connection
-        of_program = {"program": program.slug, "owed": owed, "customer_hub": _customer_hub(program)}
+        events = _events(program, self.sent.of(program.slug))
+        of_program = {"program": program.slug, "owed": owed, "events": events, "customer_hub": _customer_hub(program)}
         doubled = [f"duplicate_channel:{kind.value}" for kind in duplicate_channels(program.channels)]
         if connection is None:
             return {**of_program, "status": ConnectionStatus.NOT_CONNECTED.value, "warnings": doubled}
@@ -67,6 +72,18 @@ class ConnectionHealth:
         if document["webhook"] is not None:
             document["webhook"]["last_delivery_at"] = _text(seen.delivery_at)
         return document
+
+
+def _events(program: Program, sent: Mapping[str, Sent]) -> dict[str, Any]:
+    """By event type: whether it is selected, how many Klaviyo has taken so far, and when the last one (R96)."""
+    return {
+        name: {
+            "selected": name not in program.events_off,
+            "sent": sent[name].events if name in sent else 0,
+            "last_sent_at": _text(sent[name].last_at) if name in sent else None,
+        }
+        for name in EVENT_TYPES
+    }
 
 
 def described(connection: Connection) -> dict[str, Any]:

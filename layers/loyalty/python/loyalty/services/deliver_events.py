@@ -8,6 +8,9 @@ While nothing may be sent (before the first full sync, with access lost or a rec
 the queue and the entries stay owed: waiting can take days, longer than a queue is made for, and a thousand messages
 that keep coming back would be a retry storm (R16, R17). What is owed is queued again by the sweep over the outbox
 that follows a sync or a reconnect (R19).
+
+One batch may hold events of several programs. Those with the fewest come first and each has its share of the time, so
+that a program with much to tell, or whose account answers slowly, takes nothing from the others.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from datetime import datetime
 
 from loyalty.connection_ports import ConnectionNotes
 from loyalty.contracts.deliveries import OwedEvent
+from loyalty.delivery_ports import SentEvents
 from loyalty.domain.errors import Invalid, Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost
@@ -40,6 +44,7 @@ class ProgramEvents:
     program: ProgramSlug
     later: dict[tuple[MemberId, int], OwedEvent]
     states: Counter[DeliveryState] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
     paused: int = 0
     trouble: Exception | None = None
 
@@ -79,6 +84,7 @@ class DeliverEvents:
     klaviyo: Klaviyo
     clock: Clock
     notes: ConnectionNotes
+    counted: SentEvents
 
     def __call__(self, owed: Collection[OwedEvent], *, until: datetime) -> list[ProgramEvents]:
         """Deliver what is still owed of ``owed``, program by program; no call to Klaviyo begins after ``until``.
@@ -88,14 +94,18 @@ class DeliverEvents:
         grouped: dict[ProgramSlug, dict[tuple[MemberId, int], OwedEvent]] = defaultdict(dict)
         for each in owed:
             grouped[each.program][each.member_id, each.seq] = each
-        done = [ProgramEvents(slug, keys) for slug, keys in grouped.items()]
-        for work in done:
+        fewest_first = sorted(grouped.items(), key=lambda group: len(group[1]))
+        done = [ProgramEvents(slug, keys) for slug, keys in fewest_first]
+        for number, work in enumerate(done):
+            now = self.clock.now()
+            share = (until - now) / (len(done) - number)
             try:
-                self._deliver(work, until)
+                self._deliver(work, now + share)
             except Exception as trouble:  # noqa: BLE001 - told in the report; must not touch other programs
                 work.trouble = trouble
-            if work.states[DeliveryState.SENT]:
+            if work.sent:
                 self.notes.succeeded(work.program, self.clock.now())
+                self.counted.add(work.program, work.sent, self.clock.now())
         return done
 
     def _deliver(self, work: ProgramEvents, until: datetime) -> None:
@@ -105,8 +115,7 @@ class DeliverEvents:
             del work.later[key]
         program = self.programs.load(work.program) if owed else None
         if program and not program.is_connected:
-            for entry in owed.values():
-                self._mark(work, entry, DeliveryState.SKIPPED, "not_connected")
+            self._mark(work, [(entry, DeliveryState.SKIPPED, "not_connected") for entry in owed.values()])
         elif program and program.connection and program.connection.is_sending:
             try:
                 self._send(work, program, [owed[key] for key in sorted(owed)], until)
@@ -119,25 +128,32 @@ class DeliverEvents:
         addresses = self._addresses(program.slug, {entry.member_id for entry in owed})
         told: dict[str, Entry] = {}
         events: list[MetricEvent] = []
+        untold: list[tuple[Entry, DeliveryState, str]] = []
         for entry in owed:
             if not (email := addresses[entry.member_id]):
-                self._mark(work, entry, DeliveryState.SKIPPED, "no_email")
+                untold.append((entry, DeliveryState.SKIPPED, "no_email"))
                 continue
             try:
                 events.append(event_of(program, entry, email))
             except Invalid as error:
-                self._mark(work, entry, DeliveryState.FAILED, error.message)
+                untold.append((entry, DeliveryState.FAILED, error.message))
                 continue
             told[entry.id] = entry
+        self._mark(work, untold)
         if events:
-            for event, reason in outcomes(self.klaviyo.open(program), events, self._stop_at(until)):
-                state = DeliveryState.FAILED if reason else DeliveryState.SENT
-                self._mark(work, told[event.unique_id], state, reason)
+            for settled in outcomes(self.klaviyo.open(program), events, self._stop_at(until)):
+                self._mark(work, [_became(told[event.unique_id], reason) for event, reason in settled])
 
-    def _mark(self, work: ProgramEvents, entry: Entry, state: DeliveryState, why: str) -> None:
-        self.outbox.mark_event(entry, Delivery(state, self.clock.now(), why))
-        work.states[state] += 1
-        del work.later[entry.member_id, entry.seq]
+    def _mark(self, work: ProgramEvents, settled: Sequence[tuple[Entry, DeliveryState, str]]) -> None:
+        if not settled:
+            return
+        now = self.clock.now()
+        self.outbox.mark_events([(entry, Delivery(state, now, why)) for entry, state, why in settled])
+        for entry, state, _ in settled:
+            work.states[state] += 1
+            if state is DeliveryState.SENT:
+                work.sent[entry.event_type] += 1
+            del work.later[entry.member_id, entry.seq]
 
     def _stop_at(self, until: datetime) -> Callable[[], None]:
         def check() -> None:
@@ -160,6 +176,13 @@ class DeliverEvents:
             if not wanted:
                 break
         return {each: _address(found, each) for each in member_ids}
+
+
+def _became(entry: Entry, reason: str) -> tuple[Entry, DeliveryState, str]:
+    """What became of an entry; one that was owed as a back-fill is sent as one."""
+    if reason:
+        return entry, DeliveryState.FAILED, reason
+    return entry, DeliveryState.SENT, entry.delivery.why
 
 
 def _pause(work: ProgramEvents) -> None:

@@ -13,14 +13,17 @@ from loyalty.domain.klaviyo_errors import KlaviyoRefused
 from loyalty.domain.telling import MetricEvent
 from loyalty.ports import KlaviyoApi
 
+Outcome = tuple[MetricEvent, str]
+"""An event with Klaviyo's reason against it, or "" once Klaviyo has it."""
+
 FEW = 8
 """Events of a refused request that are sent one by one: Klaviyo takes 23 times as many single calls a minute."""
 
 
 def outcomes(
     api: KlaviyoApi, events: Sequence[MetricEvent], before_call: Callable[[], None]
-) -> Iterator[tuple[MetricEvent, str]]:
-    """Send all events; yield each with Klaviyo's reason against it, or "" once Klaviyo has it.
+) -> Iterator[list[Outcome]]:
+    """Send all events; yield what became of them, call by call.
 
     What a call settles is yielded before the next call. ``before_call`` may raise to stop in between; like an error
     of Klaviyo's that passes, that leaves the rest unsettled.
@@ -42,7 +45,7 @@ def outcomes(
             waiting.extendleft(part for part in reversed(others) if part)
             yield from _one_by_one(api, suspects, before_call)
         else:
-            yield from ((event, "") for event in batch[:taken])
+            yield [(event, "") for event in batch[:taken]]
             if batch[taken:]:
                 waiting.appendleft(batch[taken:])
 
@@ -61,12 +64,12 @@ def _divided(request: list[MetricEvent], named: Sequence[int]) -> tuple[list[Met
 
 def _one_by_one(
     api: KlaviyoApi, events: Sequence[MetricEvent], before_call: Callable[[], None]
-) -> Iterator[tuple[MetricEvent, str]]:
+) -> Iterator[list[Outcome]]:
     for event in events:
         before_call()
         try:
             api.send_event(event)
         except KlaviyoRefused as refused:
-            yield event, refused.reason
+            yield [(event, refused.reason)]
         else:
-            yield event, ""
+            yield [(event, "")]

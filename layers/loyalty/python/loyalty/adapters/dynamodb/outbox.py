@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from loyalty.domain.moments import utc_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+MARKS_AT_ONCE = 16
 
 
 class DynamoOutbox:
@@ -108,6 +111,18 @@ class DynamoOutbox:
         values[":owed"] = DeliveryState.OWED.value
         key = keys.entry(entry.program, entry.member_id, entry.seq)
         return self._update(key, f"SET {sets}", "delivery = :owed", values)
+
+    def mark_events(self, marks: Sequence[tuple[Entry, Delivery]]) -> None:
+        """Note what became of many owed events, several at the same time.
+
+        Each is a write of its own: a batch of conditional writes exists only as a transaction, at twice the units.
+
+        Raises:
+            Transient: some are not noted; noting all of them again is safe.
+        """
+        with ThreadPoolExecutor(max_workers=MARKS_AT_ONCE) as pool:
+            for noted in [pool.submit(self.mark_event, entry, delivery) for entry, delivery in marks]:
+                noted.result()
 
     def clear_profile(self, program: ProgramSlug, member_id: MemberId, version: int) -> bool:
         """Note that Klaviyo has the member's state of ``version``. False when a newer one exists."""
