@@ -11,14 +11,17 @@ from openapi_schema_validator import OAS31Validator
 from functions.balance_adjust import app as balance_adjust
 from functions.klaviyo_connection import app as klaviyo_connection
 from functions.program_api import app as program_api
+from functions.review_flow import app as review_flow
 from loyalty.contracts.connection_operations import CONNECTION_OPERATIONS
 from loyalty.contracts.openapi import openapi, openapi_json
 from loyalty.contracts.operation import Operation
 from loyalty.contracts.operations import BALANCE_OPERATIONS, OPERATIONS, PROGRAM_OPERATIONS
+from loyalty.contracts.review_operations import REVIEW_OPERATIONS
 from tests.architecture.template import ROOT, functions
 
 BY_FUNCTION = {
     "balance_adjust": (BALANCE_OPERATIONS, balance_adjust.api),
+    "review_flow": (REVIEW_OPERATIONS, review_flow.api),
     "program_api": (PROGRAM_OPERATIONS, program_api.api),
     "klaviyo_connection": (CONNECTION_OPERATIONS, klaviyo_connection.api),
 }

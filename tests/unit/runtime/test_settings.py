@@ -15,6 +15,7 @@ from loyalty.runtime.settings import (
     OutboxRelaySettings,
     ProgramApiSettings,
     ReviewAwardSettings,
+    ReviewFlowSettings,
     ReviewWebhookSettings,
     Settings,
 )
@@ -36,6 +37,7 @@ MODELS: dict[str, type[Settings]] = {
     "balance_adjust": BalanceAdjustSettings,
     "program_api": ProgramApiSettings,
     "review_webhook": ReviewWebhookSettings,
+    "review_flow": ReviewFlowSettings,
     "review_award": ReviewAwardSettings,
     "outbox_relay": OutboxRelaySettings,
     "klaviyo_events": KlaviyoEventsSettings,

@@ -7,6 +7,7 @@ from loyalty.contracts.connection_operations import CONNECTION_OPERATIONS
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument
 from loyalty.contracts.members import ActivityDocument, MemberDocument, MemberForm, PageForm
 from loyalty.contracts.operation import Operation
+from loyalty.contracts.review_operations import REVIEW_OPERATIONS
 from loyalty.contracts.settings import NewProgramForm, OpenedProgramDocument, ProgramDocument, SettingsForm
 from loyalty.contracts.summary import SummaryDocument
 
@@ -144,4 +145,4 @@ PROGRAM_OPERATIONS = (
     Operation("read_openapi", "GET", "/openapi.json", "This description", "everybody", None),
 )
 
-OPERATIONS = (*BALANCE_OPERATIONS, *PROGRAM_OPERATIONS, *CONNECTION_OPERATIONS)
+OPERATIONS = (*BALANCE_OPERATIONS, *REVIEW_OPERATIONS, *PROGRAM_OPERATIONS, *CONNECTION_OPERATIONS)

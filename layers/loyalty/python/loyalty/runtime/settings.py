@@ -105,6 +105,10 @@ class ReviewWebhookSettings(WithTable, WithCredentials, WithReviewsQueue):
     """Settings of ``review_webhook``."""
 
 
+class ReviewFlowSettings(WithTable, WithReviewsQueue):
+    """Settings of ``review_flow``."""
+
+
 class ReviewAwardSettings(WithTable):
     """Settings of ``review_award``."""
 
