@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
 from tests.builders import a_program
 
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 2)
 POLICIES: tuple[ExpiryPolicy, ...] = (
     NoExpiry(),
@@ -35,7 +36,7 @@ FIVE_OFF = {"id": "five-off", "name": "5 € off", "points": 500}
 
 def changed(program: Program, **changes: Any) -> Program:
     form: SettingsForm = filled_in(SettingsForm, settings_form(program).model_dump() | changes, "settings")
-    return with_settings(program, form, TODAY)
+    return with_settings(program, form, NOW)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: type(policy).__name__)
@@ -78,7 +79,7 @@ def test_setting_what_is_shown_changes_nothing(policy: ExpiryPolicy) -> None:
         ),
         (
             {"review_rule": {"enabled": True, "points": 10, "verified_only": False}},
-            {"review_rule": ReviewRule(points=10, verified_only=False, version=2)},
+            {"review_rule": ReviewRule(points=10, verified_only=False, version=2, since=NOW, past=(ReviewRule(),))},
         ),
         ({"balance_cap": 5, "timezone": "Asia/Tokyo"}, {"terms": Terms(timezone="Asia/Tokyo", balance_cap=5)}),
         ({"warning_days": [3, 30]}, {"terms": Terms(warning_days=(30, 3))}),

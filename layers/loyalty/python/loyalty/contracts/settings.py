@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -14,12 +14,14 @@ from loyalty.contracts.email_channels import ChannelsForm, channel_facts, channe
 from loyalty.contracts.forms import Form, Refused, Told, Words
 from loyalty.contracts.keys import KeyDocument
 from loyalty.contracts.offers import RewardForms, TierForms, facts_of, rewards_of, tiers_of
+from loyalty.contracts.review_rule import ReviewRuleForm, review_rule_form
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.catalogue import EVENT_TYPES
 from loyalty.domain.ledger.amounts import MAX_POINTS
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import Overdraft
+from loyalty.domain.moments import local_date
 from loyalty.domain.naming import PRESETS
 from loyalty.domain.program import Program
 
@@ -102,14 +104,6 @@ ExpiryForm = Annotated[
     NoExpiryForm | AfterEarningForm | InactivityForm | CalendarForm,
     Field(discriminator="policy", description="When points expire."),
 ]
-
-
-class ReviewRuleForm(Form):
-    """What a review submitted through Klaviyo Reviews earns."""
-
-    enabled: bool
-    points: Points
-    verified_only: Annotated[bool, Field(description="Whether only reviews that Klaviyo marks as verified earn.")]
 
 
 class AdjustmentRuleForm(Form):
@@ -211,7 +205,7 @@ class OpenedProgramDocument(Told):
 
 def settings_form(program: Program) -> SettingsForm:
     """A program's settings as they are shown."""
-    terms, review, adjustment = program.terms, program.review_rule, program.adjustment_rule
+    terms, adjustment = program.terms, program.adjustment_rule
     return SettingsForm.model_validate(
         {
             "name": program.name,
@@ -223,7 +217,7 @@ def settings_form(program: Program) -> SettingsForm:
             "warning_days": list(terms.warning_days),
             "warned_first": terms.warned_first,
             "birthday_points": terms.birthday.points,
-            "review_rule": {name: getattr(review, name) for name in ReviewRuleForm.model_fields},
+            "review_rule": review_rule_form(program.review_rule),
             "naming": program.naming,
             "events_off": sorted(program.events_off),
             "newcomers": program.newcomers.value,
@@ -239,11 +233,12 @@ def settings_form(program: Program) -> SettingsForm:
     )
 
 
-def with_settings(program: Program, form: SettingsForm, today: date) -> Program:
-    """A program with other settings from ``today``, its local day, on; the same one when nothing differs.
+def with_settings(program: Program, form: SettingsForm, now: datetime) -> Program:
+    """A program with other settings from ``now`` on; the same one when nothing differs.
 
     A changed expiry policy is a new revision that members follow; a changed review rule is a new version of it.
     """
+    today = local_date(now, form.timezone)
     terms = replace(
         program.terms.with_expiry(_policy(form.expiry), today),
         timezone=form.timezone,
@@ -254,14 +249,11 @@ def with_settings(program: Program, form: SettingsForm, today: date) -> Program:
         warned_first=form.warned_first,
         birthday=program.terms.birthday.paying(form.birthday_points, today),
     )
-    review = replace(program.review_rule, **form.review_rule.model_dump())
-    if review != program.review_rule:
-        review = replace(review, version=review.version + 1)
     changed = replace(
         program,
         name=form.name.strip(),
         terms=terms,
-        review_rule=review,
+        review_rule=program.review_rule.edited(form.review_rule.rule(), now),
         naming=form.naming,
         events_off=frozenset(form.events_off),
         newcomers=Standing(form.newcomers),

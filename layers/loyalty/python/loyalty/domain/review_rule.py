@@ -102,16 +102,19 @@ class ReviewRule:
         return self.points + text + (self.media_points if submission.has_media else 0)
 
     def in_force_at(self, moment: datetime) -> ReviewRule:
-        """The version that judges a review submitted then: edits apply to later reviews only (R99)."""
-        for version in (self, *reversed(self.past)):
-            if version.since is None or version.since <= moment:
-                return version
-        return self.past[0] if self.past else self
+        """The version that judges a review submitted then: edits apply to later reviews only (R99).
+
+        Lists of people and domains are always the present ones: they say who somebody is, not what is paid.
+        """
+        versions = (self, *reversed(self.past))
+        found = next((each for each in versions if each.since is None or each.since <= moment), versions[-1])
+        return replace(found, staff=self.staff, disposable_domains=self.disposable_domains)
 
     def edited(self, to: ReviewRule, now: datetime) -> ReviewRule:
         """This rule with the conditions of another from now on; the same one when nothing differs."""
         changed = replace(to, version=self.version, since=self.since, past=self.past)
         if changed == self:
             return self
-        past = (*self.past, replace(self, past=()))[-KEPT_VERSIONS:]
+        ended = replace(self, past=(), staff=(), disposable_domains=())
+        past = (*self.past, ended)[-KEPT_VERSIONS:]
         return replace(changed, version=self.version + 1, since=now, past=past)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from loyalty.contracts.settings import SettingsForm, with_settings
-from loyalty.domain.errors import Conflict, Outdated, StateForbids
-from loyalty.domain.moments import local_date
+from loyalty.domain.errors import Conflict, Outdated
 from loyalty.domain.program import Program
+from loyalty.domain.review_rule import ReviewRule
 from loyalty.ports import Clock
+from loyalty.services.require_review_app import require_review_app
 
 
 class SettingsStore(Protocol):
@@ -25,37 +26,50 @@ class SettingsStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeepSettings:
-    """Changes settings."""
+    """Changes settings, all of them or the review rule alone."""
 
     store: SettingsStore
     clock: Clock
 
-    def __call__(self, program: Program, form: SettingsForm, version: int) -> Program:
+    def __call__(self, program: Program, form: SettingsForm, version: int, connect_url: str = "") -> Program:
         """Replace all settings of a program that was read at ``version``; what stays the same makes no new version.
+
+        ``connect_url`` is where a merchant connects to Klaviyo.
 
         Raises:
             Outdated: the settings are of another version by now.
-            StateForbids: ``oauth_required``, review rewards cannot be switched on with a private key (R15).
+            StateForbids: review rewards are switched on, or their app is chosen, and it is out of reach (R15, R100).
         """
         if version != program.version:
             raise _outdated(program.version)
-        changed = with_settings(program, form, local_date(self.clock.now(), form.timezone))
-        if changed.review_rule.enabled and not program.review_rule.enabled:
-            _require_oauth(program)
+        changed = with_settings(program, form, self.clock.now())
+        before, after = program.review_rule, changed.review_rule
+        if after.enabled and (not before.enabled or after.app is not before.app):
+            require_review_app(program, after, connect_url)
+        return self._kept(program, changed)
+
+    def review_rule(self, program: Program, rule: ReviewRule, version: int, connect_url: str = "") -> Program:
+        """Replace the review rule alone; later reviews are judged by it (R99).
+
+        Raises:
+            Outdated: the settings are of another version by now.
+            StateForbids: the rule is to be on, and the review app it chooses is out of reach (R15, R100).
+        """
+        if version != program.version:
+            raise _outdated(program.version)
+        require_review_app(program, rule, connect_url)
+        edited = program.review_rule.edited(rule, self.clock.now())
+        if edited is program.review_rule:
+            return program
+        return self._kept(program, replace(program, review_rule=edited, version=program.version + 1))
+
+    def _kept(self, program: Program, changed: Program) -> Program:
         if changed is not program:
             try:
                 self.store.replace(changed)
             except Conflict as conflict:
                 raise _outdated(None) from conflict
         return changed
-
-
-def _require_oauth(program: Program) -> None:
-    if program.connection is not None and program.connection.needs_upgrade:
-        raise StateForbids(
-            "Review rewards need a connection by OAuth; connect again through the link of POST .../klaviyo/connect.",
-            code="oauth_required",
-        )
 
 
 def _outdated(version: int | None) -> Outdated:
