@@ -52,6 +52,11 @@ class World:
         connection = changes["connection"] if "connection" in changes else replace(_of(program), **changes)
         self.programs.programs[program.slug] = replace(program, connection=connection)
 
+    def changed_settings(self, slug: str = "candles", **changes: Any) -> None:
+        """Change a program's settings."""
+        program = self.programs.programs[ProgramSlug(slug)]
+        self.programs.programs[program.slug] = replace(program, **changes)
+
     def gets(self, email: str, action: Action | None = None, *, program: Program | None = None, **story: Any) -> Entry:
         """Post to a member, 5 points more unless said otherwise; the entry."""
         story.setdefault("event_type", "points_adjusted_up")

@@ -16,6 +16,7 @@ from loyalty.domain.ledger.caps import CapPeriod
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, Terms
+from loyalty.domain.naming import Naming
 from loyalty.domain.oauth import SealedTokens
 from loyalty.domain.review_rule import AwardOn, Burst, ReviewApp, ReviewLimit, ReviewRule
 from loyalty.domain.rewards import Reward
@@ -73,6 +74,11 @@ EVERYTHING = a_program(
         ),
     ),
     naming="smile",
+    names=Naming(
+        metrics={"points_expired": "Punkte verfallen"},
+        fields={"points_balance": "Punkte"},
+        properties={"points_expired": {"points": "Punkte"}},
+    ),
     events_off=frozenset({"points_expired", "points_adjusted_up"}),
     newcomers=Standing.CANDIDATE,
     adjustment_rule=AdjustmentRule(UnknownMember.REFUSE, derived_keys=True),

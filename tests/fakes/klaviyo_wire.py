@@ -14,6 +14,7 @@ from requests.structures import CaseInsensitiveDict
 from typing_extensions import override
 from urllib3 import HTTPResponse
 
+from local.fake_klaviyo.accounts import Event
 from local.fake_klaviyo.clock import ManualClock
 from local.fake_klaviyo.exchange import Request, Transport
 from local.fake_klaviyo.fake import FakeKlaviyo
@@ -143,6 +144,10 @@ class FakeAccount:
         """(unique_id, e-mail, properties) of every recorded event, in the order of recording."""
         account = self.fake.services.world.accounts[DEFAULT_ACCOUNT]
         return [(event.unique_id, event.profile.identifiers["email"], event.properties) for event in account.events]
+
+    def stored_events(self) -> list[Event]:
+        """Every recorded event with all that is known of it, in the order of recording."""
+        return list(self.fake.services.world.accounts[DEFAULT_ACCOUNT].events)
 
     def profiles(self) -> dict[str, dict[str, Any]]:
         """Properties of every profile, by e-mail."""

@@ -16,6 +16,7 @@ from loyalty.domain.errors import Rejected
 from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, Inactivity, NoExpiry, Period
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import Overdraft, PolicyChange, Terms
+from loyalty.domain.naming import Naming
 from loyalty.domain.program import Program
 from loyalty.domain.review_rule import ReviewRule
 from loyalty.domain.rewards import Reward
@@ -31,6 +32,16 @@ POLICIES: tuple[ExpiryPolicy, ...] = (
     Calendar(month=2, day=29, keep_days=30),
 )
 
+EXPIRED_NAME = "names.events.points_expired.name"
+OUR_NAMES = Naming(
+    metrics={"points_expired": "Punkte verfallen"},
+    fields={"points_balance": "Punkte"},
+    properties={"points_expired": {"points": "Anzahl"}},
+)
+OUR_NAMES_SAID = {
+    "events": {"points_expired": {"name": "Punkte verfallen", "properties": {"points": "Anzahl"}}},
+    "profile_fields": {"points_balance": "Punkte"},
+}
 FIVE_OFF = {"id": "five-off", "name": "5 € off", "points": 500}
 
 
@@ -55,6 +66,7 @@ def test_setting_what_is_shown_changes_nothing(policy: ExpiryPolicy) -> None:
         ),
         review_rule=ReviewRule(enabled=False, points=75, verified_only=False, version=3),
         naming="rijoy",
+        names=OUR_NAMES,
         events_off=frozenset({"points_expired"}),
         newcomers=Standing.CANDIDATE,
         adjustment_rule=AdjustmentRule(UnknownMember.REFUSE, derived_keys=True),
@@ -71,6 +83,7 @@ def test_setting_what_is_shown_changes_nothing(policy: ExpiryPolicy) -> None:
     [
         ({"name": "Wax"}, {"name": "Wax"}),
         ({"naming": "smile"}, {"naming": "smile"}),
+        ({"names": OUR_NAMES_SAID}, {"names": OUR_NAMES}),
         ({"newcomers": "candidate"}, {"newcomers": Standing.CANDIDATE}),
         ({"events_off": ["points_expired"]}, {"events_off": frozenset({"points_expired"})}),
         (
@@ -117,6 +130,29 @@ def test_policies_follow_each_other_as_revisions() -> None:
 @pytest.mark.parametrize(
     ("changes", "where", "code"),
     [
+        ({"names": {"events": {"points_earnt": {"name": "x"}}}}, "names.events", "unknown_event_type"),
+        (
+            {"names": {"events": {"points_expired": {"name": "$points"}}}},
+            EXPIRED_NAME,
+            "reserved_name",
+        ),
+        ({"names": {"events": {"points_expired": {"name": " x"}}}}, EXPIRED_NAME, "invalid_name"),
+        (
+            {"names": {"events": {"points_expired": {"name": ""}}}},
+            EXPIRED_NAME,
+            "string_too_short",
+        ),
+        (
+            {"names": {"events": {"points_expired": {"name": "x" * 128}}}},
+            EXPIRED_NAME,
+            "string_too_long",
+        ),
+        ({"names": {"events": {"points_expired": {"name": "Points Added"}}}}, "", "doubled_name"),
+        ({"names": {"events": {"points_expired": {"properties": {"points": "source"}}}}}, "", "doubled_name"),
+        ({"names": {"events": {"points_expired": {"properties": {"tier": "x"}}}}}, "", "unknown_property"),
+        ({"names": {"events": {"points_expired": {"properties": {"ledger_entry_id": "x"}}}}}, "", "fixed_property"),
+        ({"names": {"profile_fields": {"points": "x"}}}, "names.profile_fields", "unknown_profile_field"),
+        ({"names": {"profile_fields": {"state": "loyalty_points_balance"}}}, "", "doubled_name"),
         ({"rewards": [FIVE_OFF, FIVE_OFF]}, "rewards", "repeated"),
         ({"rewards": [FIVE_OFF | {"points": 0}]}, "rewards.0.points", "greater_than"),
         ({"rewards": [FIVE_OFF | {"id": "Five off"}]}, "rewards.0.id", "string_pattern_mismatch"),

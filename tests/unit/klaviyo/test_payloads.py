@@ -1,6 +1,7 @@
 """Request bodies: nesting, sizes, and finding the event that a pointer names."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -129,3 +130,17 @@ def test_a_webhook_names_its_topics_as_a_relationship() -> None:
         {"type": "webhook-topic", "id": "event:a"},
         {"type": "webhook-topic", "id": "event:b"},
     ]
+
+
+def test_what_is_back_fill_says_so_at_both_levels_and_stands_apart() -> None:
+    """It sets off no flow; which level wins where they differ, the contract does not say (FACTS 3)."""
+    history = replace(an_event(1), backfill=True)
+    live, past = elements(bulk_events([history, an_event(2)]).body)[::-1]
+    assert past["attributes"]["backfill"] is True
+    assert past["attributes"]["events"]["data"][0]["attributes"]["backfill"] is True
+    assert "backfill" not in live["attributes"]
+    assert "backfill" not in live["attributes"]["events"]["data"][0]["attributes"]
+    assert json.loads(create_event(history))["data"]["attributes"]["backfill"] is True
+    assert bulk_events([history, an_event(2)]).positions(
+        ["/data/attributes/events-bulk-create/data/1/attributes/events/data/0"]
+    ) == (1,)

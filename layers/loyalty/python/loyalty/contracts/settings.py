@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from loyalty.contracts.email_channels import ChannelsForm, channel_facts, channels_of
 from loyalty.contracts.forms import Form, Refused, Told, Words
 from loyalty.contracts.keys import KeyDocument
+from loyalty.contracts.names import NamesForm, check_names, name_facts, names_of
 from loyalty.contracts.offers import RewardForms, TierForms, facts_of, rewards_of, tiers_of
 from loyalty.contracts.review_rule import ReviewRuleForm, review_rule_form
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
@@ -153,6 +154,7 @@ class SettingsForm(Form):
     naming: Annotated[
         str, AfterValidator(_preset), Field(description="Preset of names in Klaviyo.", examples=["tallyhook"])
     ]
+    names: Annotated[NamesForm, Field(description="Names that differ from the preset's.")]
     events_off: Annotated[
         list[Annotated[str, AfterValidator(_event_type)]],
         Field(description="Event types that are not sent to Klaviyo.", max_length=len(EVENT_TYPES)),
@@ -167,6 +169,11 @@ class SettingsForm(Form):
     shows_in_customer_hub: Annotated[
         bool, Field(description="Whether the store's Customer Hub shows the program; only the merchant can see that.")
     ]
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> SettingsForm:
+        check_names(self.naming, self.names)
+        return self
 
 
 class NewProgramForm(Form):
@@ -219,6 +226,7 @@ def settings_form(program: Program) -> SettingsForm:
             "birthday_points": terms.birthday.points,
             "review_rule": review_rule_form(program.review_rule),
             "naming": program.naming,
+            "names": name_facts(program.names),
             "events_off": sorted(program.events_off),
             "newcomers": program.newcomers.value,
             "adjustment_rule": {
@@ -255,6 +263,7 @@ def with_settings(program: Program, form: SettingsForm, now: datetime) -> Progra
         terms=terms,
         review_rule=program.review_rule.edited(form.review_rule.rule(), now),
         naming=form.naming,
+        names=names_of(form.names),
         events_off=frozenset(form.events_off),
         newcomers=Standing(form.newcomers),
         adjustment_rule=AdjustmentRule(

@@ -2,30 +2,40 @@
 
 ``tallyhook`` is the default. ``smile`` and ``rijoy`` give events and profile fields the names those apps gave them, so
 that a store which leaves one of them keeps its segments and templates. What an app had no name for keeps the default.
+A program's own names stand above those of its preset.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from loyalty.domain.catalogue import EventType
+from loyalty.domain.catalogue import EVENT_TYPES, EventType
 from loyalty.domain.errors import Invalid
 from loyalty.domain.ledger.member import Standing
-from loyalty.domain.profile_fields import ProfileField
+from loyalty.domain.profile_fields import PROFILE_FIELDS, ProfileField
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Names that differ from the default, by catalogue id; ``states`` are words for a member's standing."""
+    """Names that differ from the default, by catalogue id.
+
+    ``states`` are words for a member's standing, ``properties`` the names of event properties by event type.
+    """
 
     metrics: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[Standing, str] = field(default_factory=dict)
+    properties: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def metric(self, event_type: EventType) -> str:
         """Name of an event type's metric. Klaviyo can neither rename nor delete a metric once it has an event (R74)."""
         return self.metrics.get(event_type.id, event_type.name)
+
+    def event_property(self, event_type: EventType, name: str) -> str:
+        """Name of a property of an event."""
+        return self.properties.get(event_type.id, {}).get(name, name)
 
     def property(self, profile_field: ProfileField) -> str:
         """Name of a profile property."""
@@ -108,3 +118,36 @@ def naming_preset(name: str) -> Naming:
     except KeyError:
         message = f"There is no naming preset {name!r}; use one of {', '.join(sorted(PRESETS))}."
         raise Invalid(message, code="unknown_naming", naming=name) from None
+
+
+NAMES_TO_KEEP = frozenset({"ledger_entry_id"})
+"""Event properties that nobody can rename: webhooks of flows name our entries by them (FACTS 7)."""
+
+
+def naming_of(preset: str, names: Naming) -> Naming:
+    """A program's names: its own, and for everything else those of its preset.
+
+    Raises:
+        Invalid: there is no such preset.
+    """
+    base = naming_preset(preset)
+    return Naming(
+        metrics={**base.metrics, **names.metrics},
+        fields={**base.fields, **names.fields},
+        states={**base.states, **names.states},
+        properties={**base.properties, **names.properties},
+    )
+
+
+def doubled_names(preset: str, names: Naming) -> list[str]:
+    """Names that two event types, two properties of one event, or two profile fields would share.
+
+    Two types in one metric would set off each other's flows, and of two properties only one would arrive.
+    """
+    naming = naming_of(preset, names)
+    groups = [
+        [naming.metric(kind) for kind in EVENT_TYPES.values()],
+        [naming.property(each) for each in PROFILE_FIELDS.values()],
+        *([naming.event_property(kind, each.name) for each in kind.properties] for kind in EVENT_TYPES.values()),
+    ]
+    return [name for group in groups for name, times in Counter(group).items() if times > 1]

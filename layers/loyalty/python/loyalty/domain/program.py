@@ -13,6 +13,7 @@ from loyalty.domain.identity import Email, MemberId, ProgramSlug, member_id_for
 from loyalty.domain.ledger.entry import Delivery, DeliveryState
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import Terms
+from loyalty.domain.naming import Naming
 from loyalty.domain.review_rule import ReviewRule
 from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
@@ -22,11 +23,11 @@ from loyalty.domain.tiers import Tier
 class Program:
     """A program's settings together with its connection, None while there never was one.
 
-    ``id_key`` is the secret that member ids are derived with. ``naming`` is the preset of Klaviyo names,
-    ``events_off`` the catalogue types that are not sent (R92). ``newcomers`` is the standing of customers that an
-    earning brings in. ``tiers`` stand lowest first. ``channels`` are the e-mails whose senders are known.
-    ``shows_in_customer_hub`` is what the merchant says of Klaviyo's Customer Hub, which tells nobody itself (R159).
-    ``version`` counts changes of the settings.
+    ``id_key`` is the secret that member ids are derived with. ``naming`` is the preset of Klaviyo names, ``names`` are
+    the program's own above it. ``events_off`` are the catalogue types that are not sent (R92). ``newcomers`` is the
+    standing of customers that an earning brings in. ``tiers`` stand lowest first. ``channels`` are the e-mails whose
+    senders are known. ``shows_in_customer_hub`` is what the merchant says of Klaviyo's Customer Hub, which tells nobody
+    itself (R159). ``version`` counts changes of the settings.
     """
 
     slug: ProgramSlug
@@ -37,6 +38,7 @@ class Program:
     terms: Terms = field(default_factory=Terms)
     review_rule: ReviewRule = field(default_factory=ReviewRule)
     naming: str = "tallyhook"
+    names: Naming = field(default_factory=Naming)
     events_off: frozenset[str] = frozenset()
     newcomers: Standing = Standing.MEMBER
     adjustment_rule: AdjustmentRule = field(default_factory=AdjustmentRule)

@@ -18,11 +18,14 @@ from loyalty.domain.ledger.entry import Entry, Scalar
 from loyalty.domain.ledger.expiry import schedule
 from loyalty.domain.ledger.member import Member
 from loyalty.domain.moments import noon
-from loyalty.domain.naming import Naming, naming_preset
+from loyalty.domain.naming import Naming, naming_of
 from loyalty.domain.profile_fields import PROFILE_FIELDS
 from loyalty.domain.program import Program
 from loyalty.domain.rewards import reward_outlook
 from loyalty.domain.tiers import tier_progress
+
+BACKFILL = "backfill"
+"""Why an event is owed, and later was sent, that is to set off no flow: somebody asked for history (R95)."""
 
 SCHEDULE_HEAD = 5
 """How many coming expiries a profile lists."""
@@ -30,13 +33,17 @@ SCHEDULE_HEAD = 5
 
 @dataclass(frozen=True, slots=True)
 class MetricEvent:
-    """One event of the profile with ``email``. ``unique_id`` is the entry id, ``time`` when it happened, aware UTC."""
+    """One event of the profile with ``email``. ``unique_id`` is the entry id, ``time`` when it happened, aware UTC.
+
+    Klaviyo records a ``backfill`` without setting off flows.
+    """
 
     email: str
     unique_id: str
     metric: str
     time: datetime
     properties: Mapping[str, Any]
+    backfill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,14 @@ def event_of(program: Program, entry: Entry, email: str) -> MetricEvent:
         "source_id": entry.source.id,
         "reason": entry.private.reason if entry.private else "",
     }
+    naming = naming_of(program.naming, program.names)
     return MetricEvent(
         email=email,
         unique_id=entry.id,
-        metric=naming_preset(program.naming).metric(kind),
+        metric=naming.metric(kind),
         time=entry.occurred_at,
-        properties={name: value for name, value in told.items() if _survives(value)},
+        properties={naming.event_property(kind, name): value for name, value in told.items() if _survives(value)},
+        backfill=entry.delivery.why == BACKFILL,
     )
 
 
@@ -88,7 +97,7 @@ def profile_of(program: Program, member: Member) -> ProfileState | None:
     """
     if not member.profile.email:
         return None
-    naming = naming_preset(program.naming)
+    naming = naming_of(program.naming, program.names)
     properties: dict[str, Any] = {}
     unset: list[str] = []
     values = {name: value_of(member, naming) for name, value_of in _FILLED.items()}

@@ -23,6 +23,7 @@ from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, I
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, Terms
 from loyalty.domain.moments import parse_utc, utc_text
+from loyalty.domain.naming import Naming
 from loyalty.domain.program import Program
 from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
@@ -120,6 +121,7 @@ def settings_item(program: Program) -> Item:
         "terms": _terms_facts(program.terms),
         "review_rule": review_rule_facts(program.review_rule),
         "naming": program.naming,
+        "names": _names_facts(program.names),
         "events_off": sorted(program.events_off),
         "newcomers": program.newcomers.value,
         "adjustment_rule": {
@@ -144,6 +146,7 @@ def program_of(item: Item, connection: Connection | None) -> Program:
         terms=_terms_of(item["terms"]),
         review_rule=review_rule_of(item["review_rule"]),
         naming=item["naming"],
+        names=Naming(**item.get("names", {})),
         events_off=frozenset(item["events_off"]),
         newcomers=Standing(item["newcomers"]),
         adjustment_rule=AdjustmentRule(
@@ -155,6 +158,14 @@ def program_of(item: Item, connection: Connection | None) -> Program:
         shows_in_customer_hub=item.get("shows_in_customer_hub", False),
         connection=connection,
     )
+
+
+def _names_facts(names: Naming) -> Item:
+    return {
+        "metrics": dict(names.metrics),
+        "fields": dict(names.fields),
+        "properties": {kind: dict(given) for kind, given in names.properties.items()},
+    }
 
 
 def _channel_facts(channel: EmailChannel) -> Item:

@@ -60,24 +60,26 @@ def encoded(body: Body) -> bytes:
 def bulk_events(events: Sequence[MetricEvent]) -> BulkEvents:
     """The longest beginning of ``events`` that fits one ``bulk_create_events`` request, one at least.
 
-    The events of one profile are nested under it, in the order given.
+    The events of one profile are nested under it, in the order given; those that are back-fill stand apart, since the
+    contract has the flag at both levels and does not say which one wins.
     """
-    nested: dict[str, list[Body]] = {}
-    positions: dict[str, list[int]] = {}
+    nested: dict[tuple[str, bool], list[Body]] = {}
+    positions: dict[tuple[str, bool], list[int]] = {}
     size = _ENVELOPE_BYTES
     count = 0
     for event in events[:MAX_EVENTS]:
         attributes = {"type": "event", "attributes": _event(event)}
         added = len(encoded(attributes)) + 1
-        if event.email not in nested:
+        place = (event.email, event.backfill)
+        if place not in nested:
             added += _ELEMENT_BYTES + len(event.email.encode())
         if count and size + added > MAX_BYTES:
             break
-        nested.setdefault(event.email, []).append(attributes)
-        positions.setdefault(event.email, []).append(count)
+        nested.setdefault(place, []).append(attributes)
+        positions.setdefault(place, []).append(count)
         size += added
         count += 1
-    elements = [_bulk_element(email, items) for email, items in nested.items()]
+    elements = [_bulk_element(email, items, backfill=backfill) for (email, backfill), items in nested.items()]
     body = {"type": "event-bulk-create-job", "attributes": {"events-bulk-create": {"data": elements}}}
     return BulkEvents(encoded({"data": body}), count, tuple(map(tuple, positions.values())))
 
@@ -120,6 +122,7 @@ def create_flow(flow: Mapping[str, Any]) -> bytes:
 
 def _event(event: MetricEvent) -> Body:
     return {
+        **({"backfill": True} if event.backfill else {}),
         "unique_id": event.unique_id,
         "time": event.time.isoformat(timespec="seconds"),
         "properties": dict(event.properties),
@@ -127,8 +130,10 @@ def _event(event: MetricEvent) -> Body:
     }
 
 
-def _bulk_element(email: str, events: list[Body]) -> Body:
-    attributes = {"profile": {"data": _identity(email)}, "events": {"data": events}}
+def _bulk_element(email: str, events: list[Body], *, backfill: bool) -> Body:
+    attributes: Body = {"profile": {"data": _identity(email)}, "events": {"data": events}}
+    if backfill:
+        attributes["backfill"] = True
     return {"type": "event-bulk-create", "attributes": attributes}
 
 
