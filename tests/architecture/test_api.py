@@ -17,12 +17,13 @@ from loyalty.contracts.openapi import openapi, openapi_json
 from loyalty.contracts.operation import Operation
 from loyalty.contracts.operations import BALANCE_OPERATIONS, OPERATIONS, PROGRAM_OPERATIONS
 from loyalty.contracts.review_operations import REVIEW_OPERATIONS
+from loyalty.contracts.rule_operations import RULE_OPERATIONS
 from tests.architecture.template import ROOT, functions
 
 BY_FUNCTION = {
     "balance_adjust": (BALANCE_OPERATIONS, balance_adjust.api),
     "review_flow": (REVIEW_OPERATIONS, review_flow.api),
-    "program_api": (PROGRAM_OPERATIONS, program_api.api),
+    "program_api": ((*PROGRAM_OPERATIONS, *RULE_OPERATIONS), program_api.api),
     "klaviyo_connection": (CONNECTION_OPERATIONS, klaviyo_connection.api),
 }
 DOCUMENT = openapi("/v1")

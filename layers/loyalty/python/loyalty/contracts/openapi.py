@@ -28,6 +28,11 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "schema": {"type": "string", "format": "email", "maxLength": 99},
         "example": "sarah.mason@klaviyo-demo.com",
     },
+    "review_id": {
+        "description": "The id of a review or of its event.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+        "example": "925e385b52fb405715f3616c337cc65c",
+    },
     "key_id": {
         "description": "The id of an API key.",
         "schema": {"type": "string", "pattern": "^[a-z2-7]{16}$"},
@@ -47,6 +52,8 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         "example": '"1"',
     },
 }
+
+_REQUIRED = frozenset({"If-Match"})
 
 _ERRORS: Mapping[int, str] = {
     400: "The request is malformed: code malformed_json, invalid_email, invalid_cursor ...",
@@ -146,7 +153,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     parameters = [
         {"name": name, "in": "path", "required": True, **_PARAMETERS[name]} for name in operation.path_parameters
     ]
-    parameters += [{"name": name, "in": "header", "required": False, **_PARAMETERS[name]} for name in operation.headers]
+    parameters += [
+        {"name": name, "in": "header", "required": name in _REQUIRED, **_PARAMETERS[name]} for name in operation.headers
+    ]
     if operation.query:
         schema = operation.query.model_json_schema()
         for name, facts in schema["properties"].items():

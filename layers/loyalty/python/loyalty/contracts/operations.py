@@ -8,6 +8,7 @@ from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, Keys
 from loyalty.contracts.members import ActivityDocument, MemberDocument, MemberForm, PageForm
 from loyalty.contracts.operation import Operation
 from loyalty.contracts.review_operations import REVIEW_OPERATIONS
+from loyalty.contracts.rule_operations import RULE_OPERATIONS
 from loyalty.contracts.settings import NewProgramForm, OpenedProgramDocument, ProgramDocument, SettingsForm
 from loyalty.contracts.summary import SummaryDocument
 
@@ -145,4 +146,10 @@ PROGRAM_OPERATIONS = (
     Operation("read_openapi", "GET", "/openapi.json", "This description", "everybody", None),
 )
 
-OPERATIONS = (*BALANCE_OPERATIONS, *REVIEW_OPERATIONS, *PROGRAM_OPERATIONS, *CONNECTION_OPERATIONS)
+OPERATIONS = (
+    *BALANCE_OPERATIONS,
+    *REVIEW_OPERATIONS,
+    *PROGRAM_OPERATIONS,
+    *RULE_OPERATIONS,
+    *CONNECTION_OPERATIONS,
+)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeVar
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from pydantic import BaseModel
 
 from loyalty.contracts.adjustments import IDEMPOTENCY_HEADER, read_idempotency_key
-from loyalty.contracts.forms import filled_in
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument, scopes_of
 from loyalty.contracts.members import PAGE, MemberForm
 from loyalty.contracts.openapi import openapi_json
 from loyalty.contracts.operations import PROGRAM_OPERATIONS
+from loyalty.contracts.rule_operations import RULE_OPERATIONS
 from loyalty.contracts.settings import (
     NewProgramForm,
     OpenedProgramDocument,
@@ -26,48 +23,18 @@ from loyalty.contracts.settings import (
     TechnicalDocument,
     settings_form,
 )
-from loyalty.contracts.strict_json import read_json
 from loyalty.domain.api_keys import Scope
-from loyalty.domain.errors import Invalid, VersionMissing
 from loyalty.domain.moments import utc_text
 from loyalty.domain.program import Program
 from loyalty.runtime import http
+from loyalty.runtime.calls import Call, Done, etag, told
 from loyalty.runtime.observability import report
-from loyalty.services.admit_caller import AdmitCaller, Admitted, Caller
+from loyalty.runtime.rules_api import RulesApi
+from loyalty.services.admit_caller import AdmitCaller, Admitted
 from loyalty.services.keep_keys import IssuedKey, KeepKeys
 from loyalty.services.keep_settings import KeepSettings
 from loyalty.services.open_program import OpenProgram
 from loyalty.services.read_members import Members
-
-MOST_BYTES = 64 * 1024
-
-_FormT = TypeVar("_FormT", bound=BaseModel)
-
-_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})"?')
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a change of this API tells about itself."""
-
-    message: str
-    ids: Mapping[str, str | int] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request: its headers by lower-cased name, its query, its body, and the root of the API it came in by."""
-
-    headers: Mapping[str, str]
-    query: Mapping[str, str]
-    body: bytes
-    base_url: str
-
-    @property
-    def caller(self) -> Caller:
-        """Who is calling."""
-        return Caller.of(self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,39 +46,41 @@ class ProgramApi:
     settings: KeepSettings
     keys: KeepKeys
     members: Members
+    rules: RulesApi
 
     def create_program(self, call: Call) -> Response[str]:
         """Open a program; the operator's alone."""
         self.admit.operator_only(call.caller)
-        form = _form(NewProgramForm, call)
+        form = call.form(NewProgramForm)
         program = self.open_program(form.slug, form.name, form.timezone)
         issued = self.keys.create(program.slug, "First key", [Scope.ADMIN])
         report(Done("program opened", {"program": program.slug, "key_id": issued.key.key_id}))
         document = OpenedProgramDocument(program=self._document(program), api_key=issued.text)
-        return _told(document, HTTPStatus.CREATED, cache_control="no-store", etag=_etag(program))
+        return told(document, HTTPStatus.CREATED, cache_control="no-store", etag=etag(program))
 
     def read_settings(self, call: Call, slug: str) -> Response[str]:
         """A program with its settings."""
         program = self._admitted(call, slug, Scope.ADMIN).program
-        return _told(self._document(program), etag=_etag(program))
+        return told(self._document(program), etag=etag(program))
 
     def change_settings(self, call: Call, slug: str) -> Response[str]:
         """Replace a program's settings."""
         admitted = self._admitted(call, slug, Scope.ADMIN)
-        version = _version(call.headers.get("if-match"))
-        program = self.settings(admitted.program, _form(SettingsForm, call), version)
+        version = call.version
+        form = call.form(SettingsForm)
+        program = self.settings(admitted.program, form, version, call.connect_url(slug))
         report(Done("settings changed", {"program": slug, "key_id": admitted.actor, "version": program.version}))
-        return _told(self._document(program), etag=_etag(program))
+        return told(self._document(program), etag=etag(program))
 
     def list_keys(self, call: Call, slug: str) -> Response[str]:
         """A program's keys."""
         program = self._admitted(call, slug, Scope.ADMIN).program
-        return _told(KeysDocument(keys=self._key_documents(program)))
+        return told(KeysDocument(keys=self._key_documents(program)))
 
     def create_key(self, call: Call, slug: str) -> Response[str]:
         """Make a key."""
         admitted = self._admitted(call, slug, Scope.ADMIN)
-        form = _form(KeyForm, call)
+        form = call.form(KeyForm)
         issued = self.keys.create(admitted.program.slug, form.name, scopes_of(form), per_minute=form.per_minute)
         return _issued(admitted, issued)
 
@@ -125,34 +94,34 @@ class ProgramApi:
         admitted = self._admitted(call, slug, Scope.ADMIN)
         key = self.keys.revoke(admitted.program.slug, key_id)
         report(Done("key revoked", {"program": slug, "key_id": admitted.actor, "revoked": key.key_id}))
-        return _told(KeyDocument.of(key))
+        return told(KeyDocument.of(key))
 
     def read_member(self, call: Call, slug: str, email: str) -> Response[str]:
         """A member's state."""
         program = self._admitted(call, slug, Scope.MEMBERS_READ).program
-        return _told(self.members.state(program, unquote(email)))
+        return told(self.members.state(program, unquote(email)))
 
     def change_member(self, call: Call, slug: str, email: str) -> Response[str]:
         """Change a member, or bring one in."""
         admitted = self._admitted(call, slug, Scope.ADMIN)
         key = read_idempotency_key(call.headers.get(IDEMPOTENCY_HEADER))
-        form = _form(MemberForm, call)
+        form = call.form(MemberForm)
         new, document = self.members.save(admitted.program, unquote(email), form, key=key, actor=admitted.actor)
         ids = {"program": slug, "key_id": admitted.actor, "member_id": document.member_id}
         report(Done("member changed", ids, {"MembersCreated": int(new)}))
-        return _told(document, HTTPStatus.CREATED if new else HTTPStatus.OK)
+        return told(document, HTTPStatus.CREATED if new else HTTPStatus.OK)
 
     def read_activity(self, call: Call, slug: str, email: str) -> Response[str]:
         """A page of a member's activity log."""
         program = self._admitted(call, slug, Scope.MEMBERS_READ).program
-        limit = _whole(call.query.get("limit") or str(PAGE), "invalid_limit")
+        limit = call.number("limit", PAGE)
         cursor = call.query.get("cursor") or ""
-        return _told(self.members.activity(program, unquote(email), cursor=cursor, limit=limit))
+        return told(self.members.activity(program, unquote(email), cursor=cursor, limit=limit))
 
     def read_summary(self, call: Call, slug: str, email: str) -> Response[str]:
         """What a member may see."""
         program = self._admitted(call, slug, Scope.MEMBERS_READ).program
-        return _told(self.members.summary(program, unquote(email)))
+        return told(self.members.summary(program, unquote(email)))
 
     def read_openapi(self, call: Call) -> Response[str]:
         """This API's description; for everybody."""
@@ -179,11 +148,13 @@ def resolver(service: Callable[[], ProgramApi]) -> APIGatewayRestResolver:
     api = http.api()
     for operation in PROGRAM_OPERATIONS:
         api.route(operation.route, operation.method)(_handler(api, service, operation.operation_id))
+    for operation in RULE_OPERATIONS:
+        api.route(operation.route, operation.method)(_handler(api, lambda: service().rules, operation.operation_id))
     return api
 
 
 def _handler(
-    api: APIGatewayRestResolver, service: Callable[[], ProgramApi], operation_id: str
+    api: APIGatewayRestResolver, service: Callable[[], ProgramApi | RulesApi], operation_id: str
 ) -> Callable[..., Response[str]]:
     def handle(**path: str) -> Response[str]:
         request = http.request(api)
@@ -195,36 +166,8 @@ def _handler(
     return handle
 
 
-def _form(form: type[_FormT], call: Call) -> _FormT:
-    checked: _FormT = filled_in(form, read_json(call.body, MOST_BYTES), "body")
-    return checked
-
-
-def _told(document: BaseModel, status: HTTPStatus = HTTPStatus.OK, **headers: str) -> Response[str]:
-    return http.answered(document.model_dump_json(), status, **headers)
-
-
 def _issued(admitted: Admitted, issued: IssuedKey) -> Response[str]:
     ids = {"program": admitted.program.slug, "key_id": admitted.actor, "issued": issued.key.key_id}
     report(Done("key issued", ids))
     document = IssuedKeyDocument(api_key=issued.text, key=KeyDocument.of(issued.key))
-    return _told(document, HTTPStatus.CREATED, cache_control="no-store")
-
-
-def _etag(program: Program) -> str:
-    return f'"{program.version}"'
-
-
-def _version(if_match: str | None) -> int:
-    if not if_match:
-        raise VersionMissing("Name the version you read in the header If-Match.")
-    match = _VERSION.fullmatch(if_match.strip())
-    if match is None:
-        raise Invalid("If-Match is not a version of settings.", code="invalid_version")
-    return int(match[1])
-
-
-def _whole(text: str, code: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise Invalid("A whole number was expected.", code=code)
-    return int(text)
+    return told(document, HTTPStatus.CREATED, cache_control="no-store")

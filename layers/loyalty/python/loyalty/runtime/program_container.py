@@ -5,6 +5,8 @@ from __future__ import annotations
 import boto3
 
 from loyalty.adapters.aws import CONFIG
+from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
+from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
@@ -13,7 +15,9 @@ from loyalty.adapters.secrets import OperatorSecret, StoredSecret
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.runtime.api_container import admission, dynamodb
 from loyalty.runtime.program_api import ProgramApi
+from loyalty.runtime.rules_api import RulesApi
 from loyalty.runtime.settings import ProgramApiSettings
+from loyalty.services.explain_reviews import ExplainReviews
 from loyalty.services.keep_keys import KeepKeys
 from loyalty.services.keep_settings import KeepSettings
 from loyalty.services.open_program import OpenProgram
@@ -27,10 +31,14 @@ def program_api(settings: ProgramApiSettings) -> ProgramApi:
     secrets = boto3.client("secretsmanager", region_name=settings.region, config=CONFIG)
     operator = OperatorSecret(StoredSecret(secrets, settings.operator_key_secret, clock))
     table = settings.table_name
+    admit, keep_settings = admission(client, settings, operator), KeepSettings(DynamoSettings(client, table), clock)
+    ledger = Ledger(DynamoLedger(client, table), clock, randomness)
+    explain = ExplainReviews(DynamoDecisions(client, table), DynamoConnectionNotes(client, table), ledger)
     return ProgramApi(
-        admit=admission(client, settings, operator),
+        admit=admit,
         open_program=OpenProgram(DynamoPrograms(client, table), clock, randomness),
-        settings=KeepSettings(DynamoSettings(client, table), clock),
+        settings=keep_settings,
         keys=KeepKeys(DynamoKeys(client, table), clock, randomness),
-        members=Members(Ledger(DynamoLedger(client, table), clock, randomness)),
+        members=Members(ledger),
+        rules=RulesApi(admit, keep_settings, explain),
     )
