@@ -8,7 +8,7 @@ ledger, document and napkin is wrong.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -46,11 +46,22 @@ NOBODY = Answer("unknown_member")
 
 
 class NaiveLedger:
-    """One program: its people, who answers to which name, and what was answered under which key."""
+    """One program: its people, who answers to which name, and what was answered under which key.
 
-    def __init__(self, terms: Terms, *, newcomers: str = "member", most_lots: int = 100) -> None:
+    ``same_name`` gives names that are one and the same one form: an e-mail address and the member id made of it.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        *,
+        newcomers: str = "member",
+        most_lots: int = 100,
+        same_name: Callable[[Identity], Identity] = lambda name: name,
+    ) -> None:
         self.rules = NaiveTerms(terms, [(terms.expiry_since, terms.expiry)], most_lots)
         self.newcomers = newcomers
+        self.same_name = same_name
         self.people: list[Person] = []
         self.book: dict[Identity, Person] = {}
         self.answers: dict[Any, tuple[Any, Answer]] = {}
@@ -194,7 +205,7 @@ class NaiveLedger:
             self.book[name] = person
         written = person.pages[-1]
         answer = Answer("done", written.points, written.available)
-        self.answers[key] = (_asked(name, command), replace(answer, replayed=True))
+        self.answers[key] = (_asked(self.same_name(name), command), replace(answer, replayed=True))
         return answer
 
     def _newcomer(self, name: Identity) -> Person:
@@ -216,7 +227,7 @@ class NaiveLedger:
         if key not in self.answers:
             return None
         asked, answer = self.answers[key]
-        return answer if command.key.natural or asked == _asked(name, command) else REUSED
+        return answer if command.key.natural or asked == _asked(self.same_name(name), command) else REUSED
 
     def _settle(self, person: Person, now: datetime) -> bool:
         """Do what is due, one thing after another; False if that broke off."""

@@ -41,7 +41,7 @@ from loyalty.services.merge_members import MergeMembers
 from loyalty.services.posting import Ledger
 from tests.builders import a_program
 from tests.fakes.clocks import SeededRandomness
-from tests.fakes.naive_ledger import REUSED, Answer, NaiveLedger
+from tests.fakes.naive_ledger import REUSED, Answer
 from tests.fakes.troubled_ledger import Crash, Trouble, TroubledLedger
 from tests.property import steps
 from tests.property.benches import Bench, StandingClock
@@ -81,8 +81,7 @@ class LedgerMachine(RuleBasedStateMachine):
         lots.MAX_LOTS = most_lots
         for slug, terms in (("candles", first), ("soaps", second)):
             program = a_program(slug=ProgramSlug(slug), terms=terms, newcomers=newcomers)
-            naive = NaiveLedger(terms, newcomers=newcomers.value, most_lots=most_lots)
-            self.shops.append(Shop(program, naive))
+            self.shops.append(Shop.open(program, newcomers=newcomers.value, most_lots=most_lots))
             for name in ("ann", "bob"):
                 welcome = Wish(Earn(50), steps.email(name), shop=len(self.shops) - 1)
                 self._send(self._sending(welcome), None)

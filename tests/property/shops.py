@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from loyalty.domain.identity import Address, EntryId, MemberId
+from loyalty.domain.identity import Address, Email, EntryId, MemberId
 from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.program import Program
@@ -29,6 +29,17 @@ class Shop:
     pages: dict[EntryId, tuple[Person, Page]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     witnesses: dict[MemberId, Witness] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, program: Program, *, newcomers: str, most_lots: int) -> Shop:
+        """A shop without customers."""
+
+        def same_name(name: Identity) -> Identity:
+            kind, value = name
+            return ("member", program.member_id(Email(value))) if kind == "email" else name
+
+        naive = NaiveLedger(program.terms, newcomers=newcomers, most_lots=most_lots, same_name=same_name)
+        return cls(program, naive)
 
     def name(self, address: Address) -> Identity:
         """An address as the napkin knows it."""
