@@ -124,6 +124,8 @@ _EARNING = (
         _integer("rating", "Stars given, 1 to 5.", required=False),
         _text("product", "Title of the reviewed product.", required=False),
         _text("product_url", "The product's page.", required=False),
+        _integer("text_points", "Points among these for the review's text.", required=False),
+        _integer("media_points", "Points among these for its image or video.", required=False),
     ),
     _moving(
         "points_pending_order",
@@ -165,6 +167,14 @@ _LOSING = (
         "An order was refunded and its points were taken back (R84).",
         _ORDER,
         Property("proportion", ValueType.NUMBER, "Part of the order that was refunded, above 0 and up to 1."),
+    ),
+    _moving(
+        "points_deducted_review",
+        "Points Deducted on Review",
+        "A review that had earned points was rejected or taken off the store, and they were taken back.",
+        _text("review_id", "The key of the review, as when it earned."),
+        _text("review_status", "The review's status, such as rejected.", required=False),
+        _text("rejection_reason", "Why it was rejected, where the review app says.", required=False),
     ),
     _moving("points_expired", "Points Expired", "Points reached the end of their last day (R175)."),
     _moving(

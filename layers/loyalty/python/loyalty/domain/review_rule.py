@@ -98,8 +98,13 @@ class ReviewRule:
 
     def worth(self, submission: ReviewSubmission) -> int:
         """The points of a review that fulfils every condition."""
+        return self.points + sum(self.extras(submission).values())
+
+    def extras(self, submission: ReviewSubmission) -> dict[str, int]:
+        """What of that is for its text, and for its image or video; nothing where there is none."""
         text = self.text_points if submission.text_length else 0
-        return self.points + text + (self.media_points if submission.has_media else 0)
+        media = self.media_points if submission.has_media else 0
+        return {name: points for name, points in (("text_points", text), ("media_points", media)) if points}
 
     def in_force_at(self, moment: datetime) -> ReviewRule:
         """The version that judges a review submitted then: edits apply to later reviews only (R99).

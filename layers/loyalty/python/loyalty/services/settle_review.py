@@ -88,7 +88,7 @@ class SettleReview:
                 actor=decision.source,
                 occurred_at=decision.submitted_at or submission.submitted_at,
                 reason=f'Review of "{submission.product}"' if submission.product else "Review",
-                details=_details(decision, submission),
+                details=_details(program, decision, submission),
                 event_type=EARNED,
             ),
         )
@@ -154,7 +154,7 @@ def _circumstances(decision: ReviewDecision) -> dict[str, Scalar]:
     return told
 
 
-def _details(decision: ReviewDecision, submission: ReviewSubmission) -> dict[str, Scalar]:
+def _details(program: Program, decision: ReviewDecision, submission: ReviewSubmission) -> dict[str, Scalar]:
     details: dict[str, Scalar] = {
         "review_id": decision.review_key,
         "review_kind": submission.kind.value,
@@ -167,4 +167,7 @@ def _details(decision: ReviewDecision, submission: ReviewSubmission) -> dict[str
         details["product"] = submission.product
     if submission.product_url:
         details["product_url"] = submission.product_url
+    rule = program.review_rule.in_force_at(decision.submitted_at or submission.submitted_at)
+    if decision.to_post == rule.worth(submission):
+        details |= rule.extras(submission)
     return details
