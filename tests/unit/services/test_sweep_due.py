@@ -10,13 +10,14 @@ import pytest
 
 from loyalty.contracts.sweeps import SweepShard
 from loyalty.domain.errors import Invalid, Transient
-from loyalty.domain.identity import Address, MemberId
+from loyalty.domain.identity import Address, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import CommandKey, Earn, Narrative
 from loyalty.domain.ledger.entry import Source
 from loyalty.domain.ledger.expiry import AfterEarning, Period
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Terms
-from loyalty.ports import DueMember, Plan, QueueMessage, Receipt
+from loyalty.domain.program import Program
+from loyalty.ports import DueMember, Plan, QueueMessage, Receipt, Redirect
 from loyalty.services.begin_sweep import BeginSweep
 from loyalty.services.identify_member import IdentifyMember
 from loyalty.services.posting import Ledger
@@ -41,17 +42,36 @@ class Queue:
 
 
 class TornLedger(MemoryLedger):
-    """A store that cannot write some members, for a reason."""
+    """A store that cannot read or write some members, for a reason."""
 
     def __init__(self) -> None:
         super().__init__()
         self.reasons: dict[MemberId, Exception] = {}
+        self.unreadable: set[MemberId] = set()
+
+    def find(self, program: ProgramSlug, member_id: MemberId) -> Member | Redirect | None:
+        if member_id in self.unreadable:
+            raise KeyError("available")
+        return super().find(program, member_id)
 
     def commit(self, plan: Plan) -> None:
         for posting in plan.postings:
             if reason := self.reasons.get(posting.after.member_id):
                 raise reason
         super().commit(plan)
+
+
+class TornPrograms(MemoryPrograms):
+    """Some programs cannot be read."""
+
+    def __init__(self, *programs: Program) -> None:
+        super().__init__(*programs)
+        self.damaged: set[ProgramSlug] = set()
+
+    def load(self, slug: ProgramSlug) -> Program | None:
+        if slug in self.damaged:
+            raise KeyError("terms")
+        return super().load(slug)
 
 
 class World:
@@ -62,7 +82,7 @@ class World:
         self.store = TornLedger()
         self.ledger = Ledger(self.store, self.clock, SeededRandomness())
         self.program = a_program(terms=TERMS)
-        self.programs = MemoryPrograms(self.program)
+        self.programs = TornPrograms(self.program)
         self.queue = Queue()
         self.told: list[tuple[DueMember, Exception]] = []
         self.members = [self.earn(number) for number in range(5)]
@@ -120,6 +140,29 @@ def test_a_member_that_cannot_be_attended_to_does_not_hold_up_the_others(world: 
     assert [member.member_id for member, _ in world.told] == [world.members[2]]
     world.store.reasons.clear()
     assert world.run().acted == 1
+
+
+def test_a_member_that_cannot_even_be_read_holds_up_nobody_however_long_it_has_been_due(world: World) -> None:
+    """Damaged items fail when they are read. Others' lag stays what it is, so the alarm for late sweeps stays quiet."""
+    world.clock.advance(days=20)
+    world.store.unreadable.add(world.members[0])
+    report = world.run()
+    assert (report.due, report.acted, report.failed) == (5, 4, 1)
+    world.clock.advance(days=1)
+    report = world.run()
+    assert (report.due, report.failed, report.lag_seconds) == (1, 1, 0)
+    assert [member.member_id for member, _ in world.told] == [world.members[0]] * 2
+
+
+def test_a_program_that_cannot_be_read_holds_up_no_other(world: World) -> None:
+    """Shards are shared by all programs."""
+    world.clock.advance(days=20)
+    due = MemoryDueIndex(world.store).due(0, world.clock.now(), after="", limit=1)[0]
+    world.store.due[(ProgramSlug("damaged"), due.member_id)] = due.due_at - timedelta(days=1)
+    world.programs.damaged.add(ProgramSlug("damaged"))
+    report = world.run()
+    assert (report.due, report.acted, report.failed) == (6, 5, 1)
+    assert [member.program for member, _ in world.told] == ["damaged"]
 
 
 def test_storage_out_of_reach_has_the_shard_swept_again(world: World) -> None:

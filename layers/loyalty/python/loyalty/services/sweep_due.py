@@ -28,7 +28,7 @@ LATE = timedelta(hours=1)
 
 @dataclass(slots=True)
 class Swept:
-    """What became of the due members of one shard."""
+    """What became of the due members of one shard; ``lag_seconds`` is of those that could be attended to."""
 
     shard: int
     due: int = 0
@@ -90,10 +90,7 @@ class SweepDue:
                 report.continues = True
                 break
             report.due += 1
-            report.lag_seconds = max(report.lag_seconds, self._lag(member))
-            if member.program not in known:
-                known[member.program] = self.programs.load(member.program)
-            self._attend(report, known[member.program], member)
+            self._attend(report, known, member)
             reached = member.position
         return report
 
@@ -107,15 +104,19 @@ class SweepDue:
             since = max(since, newest.recorded_at) if newest else since
         return int((now - since).total_seconds())
 
-    def _attend(self, report: Swept, program: Program | None, member: DueMember) -> None:
+    def _attend(self, report: Swept, known: dict[ProgramSlug, Program | None], member: DueMember) -> None:
         try:
-            acts = self._acts(program, member)
+            if member.program not in known:
+                known[member.program] = self.programs.load(member.program)
+            waited = self._lag(member)
+            acts = self._acts(known[member.program], member)
         except Transient:
             raise
         except Exception as error:  # noqa: BLE001 - one member must not hold up its shard; it is told and due again
             report.failed += 1
             self.failed(member, error)
         else:
+            report.lag_seconds = max(report.lag_seconds, waited)
             report.acted += acts
             report.skipped += not acts
 
