@@ -15,6 +15,7 @@ from loyalty.domain.ledger.lots import NEVER
 from loyalty.domain.ledger.member import Member
 from loyalty.domain.moments import utc_text
 
+_BIRTHDAY = "^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 PAGE = 25
 LONGEST_PAGE = 100
 
@@ -42,7 +43,11 @@ class MemberForm(Form):
     ] = None
     first_name: Annotated[Text | None, Field(max_length=100)] = None
     last_name: Annotated[Text | None, Field(max_length=100)] = None
-    birthday: Annotated[str | None, AfterValidator(lambda text: text if text is None else _birthday(text))] = None
+    birthday: Annotated[
+        str | None,
+        AfterValidator(lambda text: text if text is None else _birthday(text)),
+        Field(description="YYYY-MM-DD.", examples=["1989-12-13"], json_schema_extra={"pattern": _BIRTHDAY}),
+    ] = None
 
     def profile(self) -> dict[str, str]:
         """The profile fields that were given."""
