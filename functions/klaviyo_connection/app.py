@@ -1,4 +1,4 @@
-"""A program's connection to Klaviyo below /v1/programs/{slug}/klaviyo, and webhook actions for its flows."""
+"""A program's connections to Klaviyo and to other review apps, and webhook actions for Klaviyo's flows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import connection_container, http
+from loyalty.runtime import connection_container, http, review_feed_routes
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import KlaviyoConnectionSettings
 from loyalty.runtime.use_case import UseCase
 
 service = UseCase(KlaviyoConnectionSettings, connection_container.serve_connection)
 api = http.api()
+review_feed_routes.add_routes(api, lambda: service().feeds)
 
 
 @api.get("/programs/<slug>/integrations")

@@ -1,4 +1,4 @@
-"""Takes Klaviyo's signed review deliveries and queues each review: POST /v1/webhooks/klaviyo/{slug}."""
+"""Takes signed review deliveries and queues each review: POST /v1/webhooks/klaviyo/{slug} and .../judgeme/{slug}."""
 
 from __future__ import annotations
 
@@ -14,10 +14,21 @@ api = http.api()
 
 
 @api.post("/webhooks/klaviyo/<slug>")
-def receive(slug: str) -> Response[str]:
+def receive_from_klaviyo(slug: str) -> Response[str]:
+    """Take a delivery of Klaviyo's."""
+    return receive(slug, "klaviyo")
+
+
+@api.post("/webhooks/judgeme/<slug>")
+def receive_from_judgeme(slug: str) -> Response[str]:
+    """Take a delivery of Judge.me's."""
+    return receive(slug, "judgeme")
+
+
+def receive(slug: str, source: str) -> Response[str]:
     """Take one delivery in; 202 once every review in it is stored."""
     request = http.request(api)
-    outcome = intake()(slug, request.headers, request.body, request.id)
+    outcome = intake()(slug, request.headers, request.body, request.id, source)
     report(outcome)
     return http.accepted(outcome.answer)
 

@@ -19,12 +19,15 @@ from functions.review_webhook import app as review_webhook
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.dynamodb.review_feed_store import DynamoReviewFeeds
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.domain.connection import Webhook
 from loyalty.domain.identity import Address, ProgramSlug
 from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.program import Program
+from loyalty.domain.review_feeds import ReviewFeed
+from loyalty.domain.reviews import ReviewSource
 from loyalty.ports import Plan, QueueMessage
 from loyalty.services.intake_reviews import IntakeReviews
 from loyalty.services.posting import Ledger
@@ -56,6 +59,7 @@ REGION, TABLE = "eu-central-1", "ledger"
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = os.environ.get("TALLYHOOK_KLAVIYO_DOCS")
 SAMPLE_SECRET = "sample-secret-of-the-demo-webhook"
+JUDGEME_SECRET = "sample-secret-of-the-judgeme-shop"
 
 
 class Stack:
@@ -70,6 +74,7 @@ class Stack:
         self.programs = DynamoPrograms(dynamodb, TABLE)
         self.store = DynamoLedger(dynamodb, TABLE)
         self.decisions = DynamoDecisions(dynamodb, TABLE)
+        self.feeds = DynamoReviewFeeds(dynamodb, TABLE)
         self._dynamodb = dynamodb
 
     def scan(self) -> list[dict[str, Any]]:
@@ -367,6 +372,8 @@ EXPECTED = {
     "bad_signature": (401, "invalid_signature"),
     "malformed": (400, "malformed_json"),
     "unknown_program": (404, "unknown_program"),
+    "judgeme_review": (202, {"queued": 1, "unusable": 0, "ignored": 0}),
+    "judgeme_bad_signature": (401, "invalid_signature"),
 }
 
 
@@ -377,8 +384,11 @@ def sample(function: str, name: str) -> Any:
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "events/review_webhook").glob("*.json")))
 def test_each_sample_delivery_is_answered_as_its_name_says(stack: Stack, name: str) -> None:
     """The samples are signed with the secret that events/README.md tells."""
-    assert SAMPLE_SECRET in (ROOT / "events/README.md").read_text()
-    stack.open(a_program(slug=ProgramSlug("demo")), SAMPLE_SECRET)
+    for secret in (SAMPLE_SECRET, JUDGEME_SECRET):
+        assert secret in (ROOT / "events/README.md").read_text()
+    demo = stack.open(a_program(slug=ProgramSlug("demo")), SAMPLE_SECRET)
+    sealed = stack.vault.encrypt(demo.slug, JUDGEME_SECRET)
+    stack.feeds.save_feed(demo.slug, ReviewFeed(ReviewSource.JUDGEME, demo.created_at, (sealed,)))
     status, answer = stack.deliver(sample("review_webhook", name))
     assert (status, answer if status == 202 else answer["code"]) == EXPECTED[name]
 

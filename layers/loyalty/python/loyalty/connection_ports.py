@@ -13,6 +13,7 @@ from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
 from loyalty.domain.oauth import Attempt, Ticket, Tokens
 from loyalty.domain.program import Program
 from loyalty.domain.reconciliation import Reconciliation
+from loyalty.domain.review_feeds import ReviewFeed
 
 
 class OAuthRecords(Protocol):
@@ -164,6 +165,17 @@ class Reconciliations(Protocol):
 
         Raises:
             Conflict: somebody else was faster.
+        """
+
+
+class ReviewFeeds(Protocol):
+    """Review apps beside Klaviyo that may deliver to programs; a program is read with its own."""
+
+    def save_feed(self, program: ProgramSlug, feed: ReviewFeed) -> ReviewFeed:
+        """Replace the version that was read; the first has version 0. Answers it as stored.
+
+        Raises:
+            Conflict: somebody else changed it meanwhile.
         """
 
 

@@ -13,6 +13,7 @@ from loyalty.contracts.connection_documents import (
 )
 from loyalty.contracts.flow_drafts import FlowDraftDocument, FlowDraftForm
 from loyalty.contracts.operation import Operation
+from loyalty.contracts.review_operations import REVIEW_FEED_OPERATIONS
 
 _PROGRAM = "/programs/{slug}"
 
@@ -54,6 +55,7 @@ CONNECTION_OPERATIONS = (
         example={"confirm": True},
         errors=(409,),
     ),
+    *REVIEW_FEED_OPERATIONS,
     Operation(
         "build_webhook",
         "GET",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from loyalty.domain.adjustments import AdjustmentRule
 from loyalty.domain.connection import Connection
@@ -14,7 +15,9 @@ from loyalty.domain.ledger.entry import Delivery, DeliveryState
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import Terms
 from loyalty.domain.naming import Naming
+from loyalty.domain.review_feeds import ReviewFeed
 from loyalty.domain.review_rule import ReviewRule
+from loyalty.domain.reviews import ReviewSource
 from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
 
@@ -47,6 +50,26 @@ class Program:
     channels: Mapping[EmailType, EmailChannel] = field(default_factory=dict)
     shows_in_customer_hub: bool = False
     connection: Connection | None = None
+    feeds: tuple[ReviewFeed, ...] = ()
+
+    def feed_of(self, source: ReviewSource) -> ReviewFeed | None:
+        """A review app's access, switched off ones too."""
+        return next((feed for feed in self.feeds if feed.source is source), None)
+
+    def review_secrets(self, source: ReviewSource, webhook_id: str) -> tuple[bytes, ...]:
+        """What proves a delivery of reviews, encrypted: of Klaviyo by webhook, of another app its own."""
+        if source is not ReviewSource.KLAVIYO:
+            feed = self.feed_of(source)
+            return feed.secrets if feed else ()
+        webhooks = self.connection.webhooks if self.connection else ()
+        return tuple(secret for webhook in webhooks if webhook.id == webhook_id for secret in webhook.secrets)
+
+    @property
+    def all_review_secrets(self) -> frozenset[bytes]:
+        """Every secret that ``review_secrets`` may give."""
+        webhooks = self.connection.webhooks if self.connection else ()
+        secrets = [each.secrets for each in webhooks] + [each.secrets for each in self.feeds]
+        return frozenset(chain.from_iterable(secrets))
 
     @property
     def is_connected(self) -> bool:

@@ -13,6 +13,7 @@ from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.reconciliation_store import DynamoReconciliations
 from loyalty.adapters.dynamodb.request_counter import DynamoRequestCounter
+from loyalty.adapters.dynamodb.review_feed_store import DynamoReviewFeeds
 from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
 from loyalty.adapters.secrets import OperatorSecret, StoredSecret
 from loyalty.adapters.sqs import SqsQueue
@@ -25,6 +26,7 @@ from loyalty.services.build_webhooks import BuildWebhooks
 from loyalty.services.connect_account import ConnectByKey, EstablishConnection
 from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount
+from loyalty.services.keep_review_feeds import KeepReviewFeeds
 from loyalty.services.look_after_connections import LookAfterConnections
 from loyalty.services.reconcile_reviews import ReconcileReviews
 from loyalty.services.requeue_owed import RequeueOwed
@@ -54,6 +56,14 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         ),
         health=ConnectionHealth(_outbox(settings), _notes(settings), _sent(settings), _reconciliations(settings)),
         resume=journey.resume,
+        feeds=KeepReviewFeeds(
+            journey.admit,
+            DynamoReviewFeeds(
+                boto3.client("dynamodb", region_name=settings.region, config=CONFIG), settings.table_name
+            ),
+            access.vault,
+            access.clock,
+        ),
         builder=BuildWebhooks(journey.admit, access.app, access.klaviyo),
     )
 

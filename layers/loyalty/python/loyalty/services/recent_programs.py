@@ -6,9 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from loyalty.domain.connection import Webhook
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.program import Program
+from loyalty.domain.reviews import ReviewSource
 from loyalty.ports import Clock, ProgramStore, Vault
 
 REMEMBERED_FOR = timedelta(seconds=5)
@@ -40,7 +40,14 @@ class RecentPrograms:
         self._clock = clock
         self._memories: OrderedDict[ProgramSlug, _Memory] = OrderedDict()
 
-    def look_up(self, slug: ProgramSlug, webhook_id: str, *, fresh: bool = False) -> Known:
+    def look_up(
+        self,
+        slug: ProgramSlug,
+        webhook_id: str,
+        *,
+        source: ReviewSource = ReviewSource.KLAVIYO,
+        fresh: bool = False,
+    ) -> Known:
         """The program and the secrets of one of its webhooks, none if it is not the program's.
 
         ``fresh`` reads the program again, for a secret or webhook that is newer than what is remembered; what is
@@ -56,28 +63,22 @@ class RecentPrograms:
         if memory is None or reads:
             memory = _Memory(self._programs.load(slug), now, memory.opened if memory else {})
             self._remember(slug, memory)
-        return Known(memory.program, self._secrets(memory, webhook_id), reads)
+        return Known(memory.program, self._secrets(memory, source, webhook_id), reads)
 
     def _remember(self, slug: ProgramSlug, memory: _Memory) -> None:
-        still_stored = {secret for webhook in _webhooks(memory) for secret in webhook.secrets}
-        memory.opened = {sealed: plain for sealed, plain in memory.opened.items() if sealed in still_stored}
+        stored = memory.program.all_review_secrets if memory.program else frozenset()
+        memory.opened = {sealed: plain for sealed, plain in memory.opened.items() if sealed in stored}
         self._memories[slug] = memory
         self._memories.move_to_end(slug)
         if len(self._memories) > REMEMBERED_MOST:
             self._memories.popitem(last=False)
 
-    def _secrets(self, memory: _Memory, webhook_id: str) -> tuple[str, ...]:
+    def _secrets(self, memory: _Memory, source: ReviewSource, webhook_id: str) -> tuple[str, ...]:
         program = memory.program
         if program is None:
             return ()
-        sealed = [secret for webhook in _webhooks(memory) if webhook.id == webhook_id for secret in webhook.secrets]
+        sealed = program.review_secrets(source, webhook_id)
         for secret in sealed:
             if secret not in memory.opened:
                 memory.opened[secret] = self._vault.decrypt(program.slug, secret)
         return tuple(memory.opened[secret] for secret in sealed)
-
-
-def _webhooks(memory: _Memory) -> tuple[Webhook, ...]:
-    if memory.program is None or memory.program.connection is None:
-        return ()
-    return memory.program.connection.webhooks

@@ -22,6 +22,7 @@ from loyalty.services.build_webhooks import BuildWebhooks
 from loyalty.services.connect_account import ConnectByKey, Connected
 from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount, Disconnected
+from loyalty.services.keep_review_feeds import KeepReviewFeeds
 from loyalty.services.requeue_owed import RequeueOwed
 
 Document = dict[str, Any]
@@ -51,6 +52,7 @@ class ServeConnection:
     disconnect_account: DisconnectAccount
     health: ConnectionHealth
     resume: Resume
+    feeds: KeepReviewFeeds
     builder: BuildWebhooks
 
     def integrations(self, slug: str, headers: Mapping[str, str]) -> Document:

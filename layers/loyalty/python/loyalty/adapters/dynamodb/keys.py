@@ -43,6 +43,11 @@ def connection(slug: ProgramSlug) -> Key:
     return Key(program_pk(slug), "CONNECTION")
 
 
+def review_feed(slug: ProgramSlug, source: str) -> Key:
+    """A review app's access to a program."""
+    return Key(program_pk(slug), f"FEED#{source}")
+
+
 def api_key(key_id: str) -> Key:
     """An API key."""
     return Key(f"KEY#{key_id}", "KEY")

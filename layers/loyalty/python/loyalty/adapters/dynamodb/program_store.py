@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from loyalty.adapters.dynamodb import keys
+from loyalty.adapters.dynamodb import keys, review_feed_store
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.connection_item import connection_item, connection_of
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
@@ -53,7 +53,9 @@ class DynamoPrograms:
         if settings is None:
             return None
         connection = items.get(keys.connection(slug).sk)
-        return program_of(settings, connection_of(connection) if connection else None)
+        program = program_of(settings, connection_of(connection) if connection else None)
+        feeds = [item for item in items.values() if item["type"] == review_feed_store.TYPE]
+        return replace(program, feeds=tuple(map(review_feed_store.feed_of, feeds))) if feeds else program
 
     def create(self, program: Program) -> None:
         """Store a new program.
