@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from local.fake_klaviyo.seed import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from local.inspection import Inspection
 from local.processes import StackError
-from loyalty.adapters.dynamodb.audit import DynamoAudit
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
@@ -19,9 +18,8 @@ from loyalty.adapters.klaviyo.connections import KlaviyoClients
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.api_keys import Scope
-from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, Webhook
+from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, FirstSync, Webhook
 from loyalty.domain.errors import LoyaltyError
-from loyalty.services.first_sync import StartFirstSync
 from loyalty.services.keep_keys import KeepKeys
 from loyalty.services.open_program import OpenProgram
 from loyalty.services.review_webhook_registration import REVIEW_TOPICS, RegisterReviewWebhook
@@ -75,8 +73,9 @@ def seed(emulator: Emulator, klaviyo: Klaviyo, outputs: Mapping[str, str], api_u
     credential = vault.encrypt(slug, klaviyo.private_key)
     connection = Connection(ConnectionMode.API_KEY, ConnectionStatus.CONNECTED, account_id, credential, LONG_AGO)
     webhook = _webhook(clients, klaviyo, vault, slug, f"{api_url}/webhooks/klaviyo/{slug}")
-    programs.save_connection(slug, replace(connection, webhooks=(webhook,), reviews_detected=True))
-    StartFirstSync(programs, DynamoAudit(dynamodb, table, clock))(slug)
+    # There is nobody to sync yet.
+    connection = replace(connection, webhooks=(webhook,), reviews_detected=True, first_sync=FirstSync.DONE)
+    programs.save_connection(slug, connection)
     keys = KeepKeys(DynamoKeys(dynamodb, table), clock, randomness)
     api_key = keys.create(slug, "Demo", [Scope.ADMIN]).text
     return DemoProgram(slug, webhook.id, vault.decrypt(slug, webhook.secrets[0]), api_key)

@@ -16,15 +16,18 @@ from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.disconnect_account import DisconnectAccount
+from loyalty.services.import_in_bulk import ImportInBulk
 from loyalty.services.look_after_connections import LookAfterConnections
 from loyalty.services.reconcile_reviews import ReconcileReviews
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.review_webhook_registration import RegisterReviewWebhook
+from loyalty.services.wake_syncs import WakeSyncs
 from tests.builders import a_program
 from tests.fakes.clocks import SeededRandomness
 from tests.fakes.klaviyo_wire import BASE_URL, FakeAccount
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_oauth import MemoryNotes, MemoryOAuthRecords, MemoryReconciliations, MemorySentEvents
+from tests.fakes.memory_profiles import MemoryFullSyncs, MemoryMarks, MemoryProfileJobs
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
@@ -79,6 +82,8 @@ class Office:
         self.ledger = MemoryLedger()
         self.events, self.profiles = MemoryQueue(), MemoryQueue()
         self.requeue = RequeueOwed(self.ledger, self.events, self.profiles, self.clock)
+        self.tasks, self.jobs = MemoryQueue(), MemoryProfileJobs()
+        self.wake = WakeSyncs(self.jobs, MemoryFullSyncs(self.jobs), self.tasks, self.clock)
         self.reviews, self.reconciliations = MemoryQueue(), MemoryReconciliations()
         self.upkeep = LookAfterConnections(
             self.programs,
@@ -86,6 +91,7 @@ class Office:
             self.keeper,
             self.register,
             self.requeue,
+            self.wake,
             self.account.app,
             self.clock,
             ReconcileReviews(self.reconciliations, self.reviews, self.clock),
@@ -94,7 +100,15 @@ class Office:
         self.health = ConnectionHealth(self.ledger, self.notes, self.sent, self.reconciliations)
         self.deliver_events = DeliverEvents(self.programs, self.ledger, self.klaviyo, self.clock, self.notes, self.sent)
         self.deliver_profiles = DeliverProfiles(
-            self.programs, self.ledger, self.klaviyo, self.profiles, self.clock, self.notes
+            programs=self.programs,
+            outbox=self.ledger,
+            marks=MemoryMarks(self.ledger),
+            syncs=MemoryFullSyncs(self.jobs),
+            klaviyo=self.klaviyo,
+            import_in_bulk=ImportInBulk(self.jobs, self.tasks, self.clock, randomness),
+            queue=self.profiles,
+            clock=self.clock,
+            notes=self.notes,
         )
 
     def connects(self, slug: ProgramSlug = CANDLES) -> Connected:

@@ -17,12 +17,14 @@ from loyalty.domain.program import Program
 from loyalty.ports import Receipt
 from loyalty.services.deliver_events import DeliverEvents, ProgramEvents
 from loyalty.services.deliver_profiles import DeliverProfiles, ProfilesDelivered
+from loyalty.services.import_in_bulk import ImportInBulk
 from loyalty.services.posting import Ledger
 from tests.builders import a_command, a_connection, a_program
 from tests.fakes.clocks import SeededRandomness
 from tests.fakes.klaviyo_wire import FakeAccount
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_oauth import MemoryNotes, MemorySentEvents
+from tests.fakes.memory_profiles import MemoryFullSyncs, MemoryMarks, MemoryProfileJobs
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 from tests.fakes.memory_vault import MemoryVault
@@ -44,7 +46,26 @@ class World:
         klaviyo = self.account.connections(self.programs, self.vault)
         notes, self.sent = MemoryNotes(), MemorySentEvents()
         self.deliver_events = DeliverEvents(self.programs, self.store, klaviyo, self.clock, notes, self.sent)
-        self.deliver_profiles = DeliverProfiles(self.programs, self.store, klaviyo, self.queue, self.clock, notes)
+        self.tasks, self.jobs = MemoryQueue(), MemoryProfileJobs()
+        self.syncs, marks = MemoryFullSyncs(self.jobs), MemoryMarks(self.store)
+        self.import_in_bulk = ImportInBulk(self.jobs, self.tasks, self.clock, SeededRandomness())
+        self.deliver_profiles = DeliverProfiles(
+            programs=self.programs,
+            outbox=self.store,
+            marks=marks,
+            syncs=self.syncs,
+            klaviyo=klaviyo,
+            import_in_bulk=self.import_in_bulk,
+            queue=self.queue,
+            clock=self.clock,
+            notes=notes,
+        )
+
+    def uses(self, store: MemoryLedger) -> None:
+        """Keep everything in another store from now on."""
+        self.store = store
+        self.ledger = replace(self.ledger, store=store)
+        self.deliver_profiles = replace(self.deliver_profiles, outbox=store, marks=MemoryMarks(store))
 
     def connected(self, slug: str = "candles", **changes: Any) -> None:
         """Change a program's connection; ``connection=None`` removes it."""

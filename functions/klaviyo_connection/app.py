@@ -14,6 +14,7 @@ from loyalty.runtime.settings import KlaviyoConnectionSettings
 from loyalty.runtime.use_case import UseCase
 
 service = UseCase(KlaviyoConnectionSettings, connection_container.serve_connection)
+syncs = UseCase(KlaviyoConnectionSettings, connection_container.serve_sync)
 api = http.api()
 review_feed_routes.add_routes(api, lambda: service().feeds)
 
@@ -47,6 +48,25 @@ def disconnect(slug: str) -> Response[str]:
     document, outcome = service().disconnect(slug, request.headers, request.body)
     report(outcome)
     return http.answered(json.dumps(document))
+
+
+@api.post("/programs/<slug>/klaviyo/sync")
+def start_sync(slug: str) -> Response[str]:
+    """Start a full sync."""
+    document = syncs().start(slug, http.request(api).headers)
+    return http.answered(json.dumps(document), HTTPStatus.ACCEPTED)
+
+
+@api.get("/programs/<slug>/klaviyo/sync")
+def read_sync(slug: str) -> Response[str]:
+    """How far the newest full sync is."""
+    return http.answered(json.dumps(syncs().show(slug, http.request(api).headers)), cache_control="no-store")
+
+
+@api.delete("/programs/<slug>/klaviyo/sync")
+def cancel_sync(slug: str) -> Response[str]:
+    """Cancel the running full sync."""
+    return http.answered(json.dumps(syncs().cancel(slug, http.request(api).headers)))
 
 
 @api.get("/programs/<slug>/webhook-builder")

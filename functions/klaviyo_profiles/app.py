@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import batch, container
+from loyalty.runtime import batch, profiles_container
 from loyalty.runtime.observability import Answer, Event, invocation
 from loyalty.runtime.settings import KlaviyoProfilesSettings
+from loyalty.runtime.use_case import UseCase
 
-lane = container.UseCase(KlaviyoProfilesSettings, container.profiles_lane)
+lane = UseCase(KlaviyoProfilesSettings, profiles_container.profiles_lane)
 
 
 @invocation

@@ -295,7 +295,7 @@ def test_the_table_can_be_recovered_and_is_not_deleted_by_accident() -> None:
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert properties["BillingMode"] == "PAY_PER_REQUEST"
     indexes = properties["GlobalSecondaryIndexes"]
-    assert [index["IndexName"] for index in indexes] == ["feed", "due"]
+    assert [index["IndexName"] for index in indexes] == ["feed", "due", "roster"]
     assert "ALL" not in [index["Projection"]["ProjectionType"] for index in indexes], (
         "a posting would cost twice as much"
     )

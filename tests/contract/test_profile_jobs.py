@@ -86,7 +86,7 @@ def test_one_sync_runs_at_a_time(pen: Pen) -> None:
 def test_a_sync_is_moved_on_from_where_it_is_and_nowhere_else(pen: Pen) -> None:
     """Of two workers at the same place one gets through, and nothing is counted twice."""
     jobs, syncs, before = pen.storage.profile_jobs, pen.storage.full_syncs, a_sync(pen)
-    after = replace(before, position="m", skipped={"no_email": 2}, failed=1)
+    after = replace(before, position="m", skipped={"no_email": 2}, failed=1, moved_at=pen.clock.now())
     syncs.begin(before)
     jobs.begin(a_job(pen, sync="sync-1"), [])
     syncs.advance(before, after, [a_job(pen, sync="sync-1")])
@@ -121,10 +121,11 @@ def test_what_ends_is_counted_in_its_sync(pen: Pen) -> None:
     job = a_job(pen, sync="sync-1", counted=True)
     syncs.begin(before)
     jobs.begin(a_job(pen, sync="sync-1"), [])
-    syncs.advance(before, replace(before, position="m"), [job])
+    moved = replace(before, position="m", moved_at=pen.clock.now())
+    syncs.advance(before, moved, [job])
     assert jobs.close(job, failed=1)
     assert not jobs.close(job, failed=1)
-    assert syncs.load(CANDLES) == replace(before, position="m", done=2, failed=1)
+    assert syncs.load(CANDLES) == replace(moved, done=2, failed=1)
 
 
 def test_a_job_of_an_earlier_sync_is_closed_without_being_counted(pen: Pen) -> None:
@@ -172,6 +173,16 @@ def test_states_that_klaviyo_will_not_take_are_noted(pen: Pen) -> None:
     pen.storage.profile_marks.refuse(CANDLES, refused)
     assert pen.storage.marks(CANDLES, pen.id_of("sarah")) == Marks(refused="Invalid email address.")
     assert pen.storage.outbox.owed_profiles(CANDLES, limit=9) == [pen.id_of("bill")]
+
+
+def test_those_owed_shortest_are_found_first(pen: Pen) -> None:
+    """Live changes, in front of everything that waits for the first sync (R30)."""
+    for name in ("sarah", "bill", "mo"):
+        pen.write(name, Earn(10))
+        pen.clock.advance(seconds=1)
+    newest = [pen.id_of(name) for name in ("mo", "bill", "sarah")]
+    assert pen.storage.profile_marks.newest(CANDLES, limit=9) == newest
+    assert pen.storage.profile_marks.newest(CANDLES, limit=2) == newest[:2]
 
 
 def test_members_are_owed_again_unless_they_are_or_nobody_could_be_told(pen: Pen) -> None:

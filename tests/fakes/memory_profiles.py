@@ -29,6 +29,9 @@ class MemoryMarks:
         for each, why in refused.items():
             self._ledger.refuse_profile(program, each.member_id, each.version, why)
 
+    def newest(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
+        return self._ledger.owed_profiles(program, limit=100_000)[::-1][:limit]
+
     def owe(self, program: ProgramSlug, member_ids: Collection[MemberId], now: datetime) -> None:
         for member_id in member_ids:
             member = self._ledger.stored.get((program, member_id))
@@ -63,6 +66,7 @@ class MemoryFullSyncs:
                 position=after.position,
                 walked_all=after.walked_all,
                 skipped=after.skipped,
+                moved_at=after.moved_at or after.started_at,
                 trouble="",
                 open_jobs=stored.open_jobs + len(jobs),
                 done=stored.done + after.done - before.done,

@@ -42,7 +42,7 @@ class Visit:
     def __init__(self) -> None:
         self.office = Office()
         admit = AdmitCaller(MemoryKeys(), self.office.programs, MemoryCounter(), self.office.clock, operator=Operator())
-        resume = Resume(self.office.requeue, self.office.clock)
+        resume = Resume(self.office.requeue, self.office.wake, self.office.clock)
         app.journey.replace(Journey(admit, self.office.authorize, resume))
 
     def gets(self, path: str, query: dict[str, str] | None = None, cookie: str = "") -> dict[str, Any]:

@@ -147,9 +147,7 @@ class Interrupting(MemoryLedger):
 def test_a_change_while_its_profile_is_sent_is_sent_too(world: World) -> None:
     """The mark goes only if the version is still the one that was sent."""
     store = Interrupting(world)
-    world.store = store
-    world.ledger = replace(world.ledger, store=store)
-    world.deliver_profiles = replace(world.deliver_profiles, outbox=store)
+    world.uses(store)
     world.gets(SARAH, Adjust(1))
     work = world.drain()
     assert balances(world) == {SARAH: 301}
@@ -169,16 +167,19 @@ class Lagging(MemoryLedger):
 
 
 def test_an_index_that_lags_behind_neither_repeats_nor_hides_anything(world: World) -> None:
-    """250 members are more than a page, and the old ones stand in front of the new ones all the time."""
+    """The old ones stand in front of the new ones all the time, be they sent one by one or in bulk."""
     store = Lagging()
-    world.store = store
-    world.ledger = replace(world.ledger, store=store)
-    world.deliver_profiles = replace(world.deliver_profiles, outbox=store)
-    for email in emails(250):
+    world.uses(store)
+    for email in emails(90):
         world.gets(email, Adjust(3))
     world.drain()
+    for email in emails(250)[90:]:
+        world.gets(email, Adjust(3))
+    world.drain()
+    world.clock.sleep(10)
     assert balances(world) == dict.fromkeys(emails(250), 3)
-    assert world.account.calls("create_or_update_profile") == 250
+    assert world.account.calls("create_or_update_profile") == 90
+    assert world.account.calls("bulk_import_profiles") == 1
 
 
 def test_what_does_not_fit_a_run_is_taken_up_by_a_message_of_its_own(world: World) -> None:

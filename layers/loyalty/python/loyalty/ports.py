@@ -302,12 +302,16 @@ class Visibility(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """A message's body (JSON text) with the group it belongs to; FIFO queues drop a repeated ``deduplication_id``."""
+    """A message's body (JSON text) with the group it belongs to; FIFO queues drop a repeated ``deduplication_id``.
+
+    ``delay`` is seconds, at most 900, before it is handed out; queues that are not FIFO can hold a message back.
+    """
 
     body: str
     group: str = ""
     deduplication_id: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    delay: int = 0
 
 
 class Outbox(Protocol):

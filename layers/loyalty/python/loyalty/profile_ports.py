@@ -45,6 +45,9 @@ class ProfileMarks(Protocol):
     def refuse(self, program: ProgramSlug, refused: Mapping[SentProfile, str]) -> None:
         """Note that Klaviyo will not take these states, and why; newer states are owed."""
 
+    def newest(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
+        """Members whose newest state Klaviyo lacks, those owed shortest first."""
+
     def owe(self, program: ProgramSlug, member_ids: Collection[MemberId], now: datetime) -> None:
         """Let the profiles of members that have an address be owed; those that are already stay as they are."""
 

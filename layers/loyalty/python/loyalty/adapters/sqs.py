@@ -104,6 +104,8 @@ def _entry(number: int, message: QueueMessage) -> SendMessageBatchRequestEntryTy
         entry["MessageGroupId"] = message.group
     if message.deduplication_id:
         entry["MessageDeduplicationId"] = message.deduplication_id
+    if message.delay:
+        entry["DelaySeconds"] = message.delay
     if message.attributes:
         entry["MessageAttributes"] = {
             name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()

@@ -14,6 +14,7 @@ from loyalty.contracts.connection_documents import (
 from loyalty.contracts.flow_drafts import FlowDraftDocument, FlowDraftForm
 from loyalty.contracts.operation import Operation
 from loyalty.contracts.review_operations import REVIEW_FEED_OPERATIONS
+from loyalty.contracts.sync_documents import SyncDocument
 
 _PROGRAM = "/programs/{slug}"
 
@@ -56,6 +57,34 @@ CONNECTION_OPERATIONS = (
         errors=(409,),
     ),
     *REVIEW_FEED_OPERATIONS,
+    Operation(
+        "start_sync",
+        "POST",
+        f"{_PROGRAM}/klaviyo/sync",
+        "Send every member to Klaviyo",
+        "admin",
+        SyncDocument,
+        202,
+        details=(
+            "The first one has to be started before anything live is sent. Every member with an e-mail address is sent "
+            "once, in bulk; a member gets live changes from its own turn on. One that is running is answered as it is."
+        ),
+        errors=(409,),
+    ),
+    Operation("read_sync", "GET", f"{_PROGRAM}/klaviyo/sync", "How far the newest full sync is", "admin", SyncDocument),
+    Operation(
+        "cancel_sync",
+        "DELETE",
+        f"{_PROGRAM}/klaviyo/sync",
+        "Cancel the running full sync",
+        "admin",
+        SyncDocument,
+        details=(
+            "What Klaviyo has taken it works on still. After a cancelled first sync nothing live is sent until another "
+            "one was started."
+        ),
+        errors=(409,),
+    ),
     Operation(
         "build_webhook",
         "GET",

@@ -21,6 +21,15 @@ class OwedEvent(BaseModel):
     seq: Annotated[int, Field(ge=1)]
 
 
+class SyncTask(BaseModel):
+    """Something about a program's profiles goes on: its full sync, or (``job``) one bulk import is to be looked at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    program: Annotated[ProgramSlug, _SLUG]
+    job: Annotated[str, Field(max_length=64)] = ""
+
+
 class OwedProfiles(BaseModel):
     """Klaviyo is owed the newest state of some members of a program."""
 

@@ -120,8 +120,13 @@ class Connection:
 
     @property
     def is_sending(self) -> bool:
-        """True while live changes may be sent; scopes that sending does not need do not stop it."""
-        if self.status is not ConnectionStatus.CONNECTED or self.first_sync is not FirstSync.DONE:
+        """True while live changes of everybody may be sent (R27)."""
+        return self.can_send and self.first_sync is FirstSync.DONE
+
+    @property
+    def can_send(self) -> bool:
+        """True while the credential is fit to send; scopes that sending does not need do not stop it."""
+        if self.status is not ConnectionStatus.CONNECTED:
             return False
         return self.mode is ConnectionMode.API_KEY or set(self.scopes) >= SENDING_SCOPES
 

@@ -8,16 +8,18 @@ import boto3
 
 from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
+from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
+from loyalty.adapters.dynamodb.profile_jobs import DynamoProfileJobs
 from loyalty.adapters.dynamodb.reconciliation_store import DynamoReconciliations
 from loyalty.adapters.dynamodb.request_counter import DynamoRequestCounter
 from loyalty.adapters.dynamodb.review_feed_store import DynamoReviewFeeds
 from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
 from loyalty.adapters.secrets import OperatorSecret, StoredSecret
 from loyalty.adapters.sqs import SqsQueue
-from loyalty.adapters.system import SystemRandomness
+from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.runtime.klaviyo_access import KlaviyoAccess
 from loyalty.runtime.settings import KlaviyoConnectionSettings, KlaviyoUpkeepSettings, OauthCallbackSettings
 from loyalty.services.admit_caller import AdmitCaller
@@ -31,7 +33,9 @@ from loyalty.services.look_after_connections import LookAfterConnections
 from loyalty.services.reconcile_reviews import ReconcileReviews
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.review_webhook_registration import RegisterReviewWebhook
+from loyalty.services.run_sync import RunSync, ServeSync
 from loyalty.services.serve_connection import Resume, ServeConnection
+from loyalty.services.wake_syncs import WakeSyncs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,14 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
     )
 
 
+def serve_sync(settings: KlaviyoConnectionSettings) -> ServeSync:
+    """What ``klaviyo_connection`` does about full syncs."""
+    journey, clock = connect_journey(settings), SystemClock()
+    wake = journey.resume.wake
+    programs = journey.authorize.establish.programs
+    return ServeSync(journey.admit, RunSync(programs, wake.syncs, wake.queue, clock, SystemRandomness()), clock)
+
+
 def connect_journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings) -> Journey:
     """What ``oauth_callback`` does."""
     access = KlaviyoAccess.of(settings)
@@ -90,7 +102,7 @@ def connect_journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings)
             operator=OperatorSecret(StoredSecret(secrets, settings.operator_key_secret, access.clock)),
         ),
         authorize=AuthorizeProgram(establish, access.oauth, access.app, access.vault, access.clock, randomness),
-        resume=Resume(_requeue(settings, access), access.clock),
+        resume=Resume(_requeue(settings, access), _wake(settings, access), access.clock),
     )
 
 
@@ -105,6 +117,7 @@ def look_after_connections(settings: KlaviyoUpkeepSettings) -> LookAfterConnecti
         keeper=access.keeper,
         register=RegisterReviewWebhook(access.vault, randomness),
         requeue=_requeue(settings, access),
+        wake=_wake(settings, access),
         app=access.app,
         clock=access.clock,
         reconcile=ReconcileReviews(
@@ -123,6 +136,19 @@ def _requeue(
         outbox=_outbox(settings),
         events=SqsQueue(sqs, settings.events_queue_url, access.clock, randomness),
         profiles=SqsQueue(sqs, settings.profiles_queue_url, access.clock, randomness),
+        clock=access.clock,
+    )
+
+
+def _wake(
+    settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings, access: KlaviyoAccess
+) -> WakeSyncs:
+    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    sqs = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    return WakeSyncs(
+        jobs=DynamoProfileJobs(client, settings.table_name),
+        syncs=DynamoFullSyncs(client, settings.table_name),
+        queue=SqsQueue(sqs, settings.syncs_queue_url, access.clock, SystemRandomness()),
         clock=access.clock,
     )
 

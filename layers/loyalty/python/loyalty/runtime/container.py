@@ -22,10 +22,9 @@ from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.sqs_visibility import SqsVisibility
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.runtime.klaviyo_access import KlaviyoAccess
-from loyalty.runtime.lanes import EventsLane, ProfilesLane, Return
+from loyalty.runtime.lanes import EventsLane, Return
 from loyalty.runtime.settings import (
     KlaviyoEventsSettings,
-    KlaviyoProfilesSettings,
     OutboxRelaySettings,
     ReviewAwardSettings,
     ReviewWebhookSettings,
@@ -35,7 +34,6 @@ from loyalty.runtime.settings import (
 from loyalty.runtime.use_case import UseCase
 from loyalty.services.award_review import AwardReview
 from loyalty.services.deliver_events import DeliverEvents
-from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.intake_reviews import IntakeReviews
 from loyalty.services.posting import Ledger
 from loyalty.services.recent_programs import RecentPrograms
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["UseCase", "award_review", "events_lane", "intake_reviews", "profiles_lane", "relay_outbox"]
+__all__ = ["UseCase", "award_review", "events_lane", "intake_reviews", "relay_outbox"]
 
 
 def intake_reviews(settings: ReviewWebhookSettings) -> IntakeReviews:
@@ -93,23 +91,6 @@ def events_lane(settings: KlaviyoEventsSettings) -> EventsLane:
             counted=DynamoSentEvents(client, settings.table_name),
         ),
         give_back=Return(SqsVisibility(_sqs(settings), settings.events_queue_url), SystemRandomness()),
-        clock=clock,
-    )
-
-
-def profiles_lane(settings: KlaviyoProfilesSettings) -> ProfilesLane:
-    """What ``klaviyo_profiles`` does."""
-    client, queue, clock = _dynamodb(settings), _sqs(settings), SystemClock()
-    return ProfilesLane(
-        deliver=DeliverProfiles(
-            programs=DynamoPrograms(client, settings.table_name),
-            outbox=DynamoOutbox(client, settings.table_name),
-            klaviyo=KlaviyoAccess.of(settings).klaviyo,
-            queue=SqsQueue(queue, settings.profiles_queue_url, clock, SystemRandomness()),
-            clock=clock,
-            notes=DynamoConnectionNotes(client, settings.table_name),
-        ),
-        give_back=Return(SqsVisibility(queue, settings.profiles_queue_url), SystemRandomness()),
         clock=clock,
     )
 

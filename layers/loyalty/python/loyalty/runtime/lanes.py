@@ -1,4 +1,4 @@
-"""The two lanes to Klaviyo as queue work: messages in, what has to come back out, and when.
+"""The lanes to Klaviyo as queue work: messages in, what has to come back out, and when.
 
 A message that comes back does so at a time of our choosing: what Klaviyo named, or longer after each attempt. Should
 setting that time fail, it comes back at the queue's own time.
@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
 from loyalty.adapters.dynamodb.streams import owed_in
-from loyalty.contracts.deliveries import OwedEvent, OwedProfiles
+from loyalty.contracts.deliveries import OwedEvent, OwedProfiles, SyncTask
 from loyalty.domain.backoff import wait
 from loyalty.domain.errors import LoyaltyError, Misconfigured
 from loyalty.ports import Clock, Randomness, Visibility
@@ -24,7 +24,9 @@ from loyalty.runtime.batch import Message
 from loyalty.runtime.observability import logger, report, report_error
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
+from loyalty.services.follow_job import FollowJob
 from loyalty.services.relay_outbox import RelayOutbox
+from loyalty.services.walk_members import WalkMembers
 
 RESERVE = timedelta(seconds=20)
 """Kept of a function's time for the last call to Klaviyo to run into its time limit and for noting what was done."""
@@ -113,6 +115,36 @@ class ProfilesLane:
             report(work)
             if work.trouble is not None:
                 back |= {message: work.retry_after for message, asked in readable.items() if asked == owed}
+        return [*unreadable, *self.give_back(back)]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncsLane:
+    """The lane of full syncs and bulk imports: each message is a sync to go on with, or a job to look at."""
+
+    walk: WalkMembers
+    follow: FollowJob
+    give_back: Return
+    clock: Clock
+
+    def __call__(self, messages: Sequence[Message], context: LambdaContext) -> Iterable[str]:
+        """Do what the messages ask for; ids of those that must come back."""
+        readable, unreadable = _parsed(messages, SyncTask)
+        back: dict[Message, int | None] = {}
+        for message, task in readable.items():
+            until = _until(self.clock, context)
+            if not task.job:
+                walked = self.walk(task.program, until=until)
+                _tell(task.program, walked.trouble)
+                report(walked)
+                comes_back, retry_after = walked.trouble is not None, walked.retry_after
+            else:
+                followed = self.follow(task.program, task.job, until=until)
+                _tell(task.program, followed.trouble)
+                report(followed)
+                comes_back, retry_after = followed.comes_back, followed.retry_after
+            if comes_back:
+                back[message] = retry_after
         return [*unreadable, *self.give_back(back)]
 
 

@@ -81,6 +81,12 @@ class WithProfilesQueue(Settings):
     profiles_queue_url: Url = Field(validation_alias="PROFILES_QUEUE_URL")
 
 
+class WithSyncsQueue(Settings):
+    """Access to the queue of full syncs and bulk imports to go on with."""
+
+    syncs_queue_url: Url = Field(validation_alias="SYNCS_QUEUE_URL")
+
+
 class WithOperatorKey(Settings):
     """Access to the operator's key."""
 
@@ -121,8 +127,12 @@ class KlaviyoEventsSettings(WithKlaviyoApp, WithEventsQueue):
     """Settings of ``klaviyo_events``."""
 
 
-class KlaviyoProfilesSettings(WithKlaviyoApp, WithProfilesQueue):
+class KlaviyoProfilesSettings(WithKlaviyoApp, WithProfilesQueue, WithSyncsQueue):
     """Settings of ``klaviyo_profiles``."""
+
+
+class KlaviyoSyncSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithSyncsQueue):
+    """Settings of ``klaviyo_sync``."""
 
 
 class ExpiryWarningsSettings(WithSweepsQueue):
@@ -133,13 +143,13 @@ class DueSweepSettings(WithTable, WithSweepsQueue):
     """Settings of ``due_sweep``."""
 
 
-class OauthCallbackSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithOperatorKey):
+class OauthCallbackSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithSyncsQueue, WithOperatorKey):
     """Settings of ``oauth_callback``."""
 
 
-class KlaviyoConnectionSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithOperatorKey):
+class KlaviyoConnectionSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithSyncsQueue, WithOperatorKey):
     """Settings of ``klaviyo_connection``."""
 
 
-class KlaviyoUpkeepSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithReviewsQueue):
+class KlaviyoUpkeepSettings(WithKlaviyoApp, WithEventsQueue, WithProfilesQueue, WithSyncsQueue, WithReviewsQueue):
     """Settings of ``klaviyo_upkeep``."""

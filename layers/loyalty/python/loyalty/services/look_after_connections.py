@@ -26,6 +26,7 @@ from loyalty.services.keep_tokens import TokenKeeper
 from loyalty.services.reconcile_reviews import ReconcileReviews
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.review_webhook_registration import RegisterReviewWebhook, Registration
+from loyalty.services.wake_syncs import WakeSyncs
 
 EVERY = timedelta(hours=1)
 """How often a connection has its turn."""
@@ -49,6 +50,7 @@ class LookedAfter:
     webhook_registered: bool = False
     reviews_found: int = 0
     requeued: int = 0
+    woken: int = 0
     lost: bool = False
     trouble: Exception | None = None
 
@@ -66,6 +68,7 @@ class LookedAfter:
             "WebhooksRegistered": int(self.webhook_registered),
             "ReviewsFound": self.reviews_found,
             "EventsRequeued": self.requeued,
+            "SyncsWokenUp": self.woken,
             "ConnectionsWithoutAccess": int(self.lost),
         }
 
@@ -84,6 +87,7 @@ class LookAfterConnections:
     keeper: TokenKeeper
     register: RegisterReviewWebhook
     requeue: RequeueOwed
+    wake: WakeSyncs
     app: KlaviyoApp
     clock: Clock
     reconcile: ReconcileReviews
@@ -125,6 +129,8 @@ class LookAfterConnections:
         except KlaviyoAccessLost:
             work.lost = True
             return
+        if connection.can_send:
+            work.woken = self.wake(program.slug)
         if connection.is_sending:
             work.requeued = self.requeue(program.slug, before=now - OWED_LONG, until=until).events
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from loyalty.contracts.connection_requests import read_key, read_object
@@ -24,6 +24,7 @@ from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount, Disconnected
 from loyalty.services.keep_review_feeds import KeepReviewFeeds
 from loyalty.services.requeue_owed import RequeueOwed
+from loyalty.services.wake_syncs import WakeSyncs
 
 Document = dict[str, Any]
 
@@ -33,10 +34,14 @@ class Resume:
     """Queues what waited for a connection, as soon as it may be sent (R19)."""
 
     requeue: RequeueOwed
+    wake: WakeSyncs
     clock: Clock
 
     def __call__(self, slug: ProgramSlug, connection: Connection, *, until: datetime) -> None:
         """Queue as much as the time allows; the upkeep goes on with the rest."""
+        if connection.can_send:
+            with suppress(LoyaltyError):
+                self.wake(slug, idle_for=timedelta())
         if connection.is_sending:
             with suppress(LoyaltyError):
                 self.requeue(slug, before=self.clock.now(), until=until)

@@ -67,8 +67,8 @@ class DynamoFullSyncs:
             "TableName": self._table,
             "Key": self._key(before.program),
             "UpdateExpression": (
-                "SET #position = :position, walked_all = :walked_all, skipped = :skipped, trouble = :none "
-                "ADD open_jobs :jobs, done :done, failed :failed"
+                "SET #position = :position, walked_all = :walked_all, skipped = :skipped, moved_at = :at, "
+                "trouble = :none ADD open_jobs :jobs, done :done, failed :failed"
             ),
             "ConditionExpression": "id = :id AND #state = :running AND #position = :before AND walked_all = :not_yet",
             "ExpressionAttributeNames": {"#state": "state", "#position": "position"},
@@ -81,6 +81,7 @@ class DynamoFullSyncs:
                     ":position": after.position,
                     ":walked_all": after.walked_all,
                     ":skipped": dict(after.skipped),
+                    ":at": utc_text(after.moved_at or after.started_at),
                     ":none": "",
                     ":jobs": len(jobs),
                     ":done": after.done - before.done,
@@ -155,6 +156,7 @@ def _item(sync: FullSync) -> Item:
         "open_jobs": sync.open_jobs,
         "trouble": sync.trouble,
         **({"total": sync.total} if sync.total is not None else {}),
+        **({"moved_at": utc_text(sync.moved_at)} if sync.moved_at else {}),
         **({"ended_at": utc_text(sync.ended_at)} if sync.ended_at else {}),
     }
 
@@ -172,6 +174,7 @@ def _sync_of(item: Item) -> FullSync:
         done=item["done"],
         failed=item["failed"],
         open_jobs=item["open_jobs"],
+        moved_at=parse_utc(item["moved_at"]) if "moved_at" in item else None,
         ended_at=parse_utc(item["ended_at"]) if "ended_at" in item else None,
         trouble=item["trouble"],
     )

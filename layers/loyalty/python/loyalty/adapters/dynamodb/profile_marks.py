@@ -54,6 +54,22 @@ class DynamoProfileMarks:
 
         _side_by_side(refuse_one, refused)
 
+    def newest(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
+        """Members whose newest state Klaviyo lacks, those owed shortest first."""
+        owed: list[tuple[str, MemberId]] = []
+        for shard in range(keys.OWED_SHARDS):
+            with storage_errors():
+                page = self._client.query(
+                    TableName=self._table,
+                    IndexName=keys.FEED_INDEX,
+                    KeyConditionExpression="feed_pk = :pk",
+                    ExpressionAttributeValues=wire({":pk": keys.owed_pk(program, "profile", shard)}),
+                    ScanIndexForward=False,
+                    Limit=limit,
+                )
+            owed += [(item["feed_sk"]["S"], MemberId(item["member_id"]["S"])) for item in page["Items"]]
+        return [member_id for _, member_id in sorted(owed, reverse=True)[:limit]]
+
     def owe(self, program: ProgramSlug, member_ids: Collection[MemberId], now: datetime) -> None:
         """Let the profiles of members that have an address be owed; those that are already stay as they are."""
 

@@ -74,7 +74,7 @@ class KlaviyoConnections:
     clients: KlaviyoClients
     credentials: Credentials
 
-    def open(self, program: Program) -> KlaviyoApi:
+    def open(self, program: Program) -> KlaviyoClient:
         """A client that speaks for the program's connection.
 
         Raises:
