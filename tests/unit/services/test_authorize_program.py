@@ -191,19 +191,6 @@ def test_connecting_again_leaves_one_webhook_and_the_history() -> None:
     assert again.credential != first.credential
 
 
-def test_a_webhook_whose_registration_was_never_stored_is_replaced() -> None:
-    """The answer to its registration got lost; its secret is known to nobody."""
-    office = Office()
-    office.account.goes_wrong(operation="create_webhook", kind="reset_after")
-    with pytest.raises(Transient):
-        office.connects()
-    (orphan,) = office.webhooks()
-    assert office.programs.programs[CANDLES].connection is None
-    office.clock.sleep(60)
-    connection = office.connects().connection
-    assert office.webhooks() == [connection.webhooks[0].id] != [orphan]
-
-
 @pytest.mark.parametrize(
     "operation", ["oauth_token", "get_accounts", "get_webhook_topics", "get_webhooks", "create_webhook"]
 )

@@ -1,7 +1,8 @@
 """See to it that a connected account has exactly one webhook of ours for submitted reviews (R7, R102).
 
-Klaviyo masks a webhook's URL and never shows its secret. So ours is known by its stored id; one that was registered
-and never stored, because an answer got lost, is known by its name and host, and is replaced.
+Klaviyo masks a webhook's URL and never shows its secret. So ours is known by its stored id. Where the answer to a
+registration gets lost, the account is asked at once whether there is one more of our name and host; its secret is known
+then. One that was registered and never stored all the same is known by name and host later, and is replaced.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 from loyalty.domain.connection import Connection, Webhook
 from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import ProgramSlug
-from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoIncompatible, KlaviyoRefused
+from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoIncompatible, KlaviyoRefused, KlaviyoUnavailable
 from loyalty.ports import KlaviyoApi, Randomness, RegisteredWebhook, Vault
 
 REVIEW_TOPICS = ("event:klaviyo.submitted_review", "event:klaviyo.submitted_rating")
@@ -59,7 +60,7 @@ class RegisterReviewWebhook:
             return Registration(bool(topics), True, (kept,), enabled_again=enabled_again)
         if not topics:
             return Registration(detected=False, allowed=True, webhooks=())
-        return self._registered(api, slug, url, topics)
+        return self._registered(api, slug, url, topics, frozenset(webhook.id for webhook in listed))
 
     def _kept(
         self,
@@ -83,7 +84,9 @@ class RegisterReviewWebhook:
             return Webhook(webhook.id, webhook.topics, webhook.secrets), not seen.enabled
         return None, False
 
-    def _registered(self, api: KlaviyoApi, slug: ProgramSlug, url: str, topics: tuple[str, ...]) -> Registration:
+    def _registered(
+        self, api: KlaviyoApi, slug: ProgramSlug, url: str, topics: tuple[str, ...], before: frozenset[str]
+    ) -> Registration:
         secret = self.randomness.salt() + self.randomness.salt()
         sealed = self.vault.encrypt(slug, secret)
         try:
@@ -92,6 +95,11 @@ class RegisterReviewWebhook:
             return Registration(detected=True, allowed=False, webhooks=())
         except KlaviyoRefused as refused:
             return Registration(detected=True, allowed=True, webhooks=(), problem=refused.reason)
+        except KlaviyoUnavailable:
+            fresh = [each for each in api.webhooks() if each.id not in before and _is_ours(each, slug, url, ())]
+            if len(fresh) != 1:
+                raise
+            webhook_id = fresh[0].id
         webhook = Webhook(webhook_id, topics, (sealed,))
         return Registration(detected=True, allowed=True, webhooks=(webhook,), created=webhook_id)
 
