@@ -1,0 +1,138 @@
+"""One review known under several names, or told of in several pieces, pays once: the better of what is told (R108)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from loyalty.domain.review_decisions import Outcome
+from loyalty.domain.review_rule import ReviewRule
+from loyalty.domain.reviews import ReviewWay, SubmissionKind
+from loyalty.review_ports import ReviewChange
+from tests.fakes.memory_decisions import MemoryDecisions
+from tests.review_world import ReviewWorld
+from tests.reviews import KEY, WRITTEN
+
+STARS: dict[str, Any] = {"kind": SubmissionKind.RATING, "text_length": 0, "text_digest": ""}
+BY_EVENT: dict[str, Any] = {"review_key": "evt1"}
+BY_BOTH: dict[str, Any] = {"other_keys": ("evt1",), "way": ReviewWay.POLL}
+
+
+@pytest.mark.parametrize("told", list(permutations([{}, BY_EVENT, BY_BOTH])))
+def test_a_review_under_two_names_pays_once_whichever_comes_first(told: tuple[dict[str, Any], ...]) -> None:
+    """Also where both were paid before anybody said that they are one."""
+    world = ReviewWorld()
+    for said in (*told, *told):
+        world.hears(**said)
+    assert world.balance() == 50
+    assert world.decision("evt1") == world.decision(KEY)
+    decision = world.decision()
+    assert (decision.outcome, decision.points, len(decision.entries)) == ("awarded", 50, 1)
+
+
+def test_when_two_paid_names_become_one_the_later_payment_is_taken_back() -> None:
+    world = ReviewWorld()
+    world.hears()
+    world.hears(**BY_EVENT, submitted_at=WRITTEN + timedelta(seconds=1))
+    assert world.balance() == 100
+    assert world.hears(**BY_BOTH).outcome == "repeated"
+    assert world.moved() == [50, 50, -50]
+    assert world.decision().joined == ("evt1",)
+
+
+def test_a_paid_name_stands_above_a_refused_one() -> None:
+    world = ReviewWorld()
+    world.hears(verified=False)
+    world.hears(**BY_EVENT)
+    world.hears(**BY_BOTH, verified=False)
+    assert world.decision(KEY).review_key == "evt1"
+    assert (world.decision().outcome, world.moved()) == ("awarded", [50])
+
+
+def test_a_worker_that_pays_a_name_just_when_it_stops_being_one_is_put_right_by_its_own_redelivery() -> None:
+    """It dies after the transaction, before it sees that its record is gone; its message comes again."""
+
+    class Interrupted(MemoryDecisions):
+        world: ReviewWorld
+        armed = False
+
+        def commit(self, change: ReviewChange) -> Any:
+            if self.armed and change.decision.review_key == "evt1" and change.decision.points:
+                self.armed = False
+                # Another worker learns of both names first, while this one has posted and not yet said so.
+                self.world.hears(**BY_BOTH)
+                raise RuntimeError("killed")
+            return super().commit(change)
+
+    decisions = Interrupted()
+    world = decisions.world = ReviewWorld(decisions=decisions)
+    world.hears()
+    decisions.armed = True
+    with pytest.raises(RuntimeError):
+        world.hears(**BY_EVENT)
+    world.hears(**BY_EVENT)
+    assert world.balance() == 50
+    assert world.decision("evt1").review_key == KEY
+
+
+RICHER = ReviewRule(points=20, text_points=30, media_points=10)
+
+
+@pytest.mark.parametrize(
+    "told", list(permutations([STARS, {}, {"has_media": True}])), ids=lambda told: "-".join(str(len(t)) for t in told)
+)
+def test_the_rating_and_the_review_end_at_the_better_of_both(told: tuple[dict[str, Any], ...]) -> None:
+    """R108: the difference is paid, never both in full."""
+    world = ReviewWorld(RICHER)
+    for said in (*told, *told):
+        world.hears(**said)
+    assert world.balance() == 60
+    assert world.decision().points == 60
+    assert sum(world.moved()) == 60
+
+
+def test_a_rating_that_does_not_earn_is_followed_by_a_review_that_does() -> None:
+    world = ReviewWorld(ReviewRule(stars_only=False, min_characters=20))
+    assert world.hears(**STARS).code == "stars_only"
+    assert world.hears(text_length=5).code == "too_short"
+    assert world.hears(**STARS).outcome == "refused"
+    assert world.decision().code == "too_short"
+    assert world.hears().outcome == "awarded"
+    assert world.hears(**STARS).outcome == "repeated"
+    assert world.moved() == [50]
+
+
+def test_what_a_flow_paid_is_not_topped_up_by_the_rule() -> None:
+    """A flow that gives points for a review uses the review's own key (R136)."""
+    paid = ReviewWorld()
+    first = paid.hears()
+    world = ReviewWorld(ReviewRule(points=500), store=paid.store)
+    assert world.hears().outcome == "repeated"
+    decision = world.decision()
+    assert (decision.points, decision.rule_version, decision.entry_id) == (50, 0, first.entry_id)
+    assert world.hears(has_media=True).outcome == "repeated"
+    assert world.moved() == [50]
+
+
+def test_a_decision_that_was_not_carried_out_is_carried_out_by_the_next_message() -> None:
+    """A worker died between the two; whatever is told of the review next, the points come, and once."""
+
+    class Dying(MemoryDecisions):
+        dies = True
+
+        def commit(self, change: ReviewChange) -> Any:
+            stored = super().commit(change)
+            if self.dies and change.decision.to_post:
+                self.dies = False
+                raise RuntimeError("killed")
+            return stored
+
+    world = ReviewWorld(decisions=Dying())
+    with pytest.raises(RuntimeError):
+        world.hears()
+    assert (world.balance(), world.decision().to_post) == (0, 50)
+    world.hears(verified=False)
+    assert (world.balance(), world.decision().outcome, world.moved()) == (50, Outcome.AWARDED, [50])
