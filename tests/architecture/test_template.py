@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from loyalty.runtime import settings
+from tests.architecture.sources import shipped
 from tests.architecture.template import ROOT, Function, functions, listed, names_in, nodes, resources, template
 
 each_function = pytest.mark.parametrize("function", functions(), ids=lambda function: function.folder)
@@ -314,6 +315,25 @@ def test_an_alarm_says_what_happened_and_tells_somebody(alarm: dict[str, Any]) -
     # Silence is good news, except where the alarm is for something that did not happen.
     silence = "breaching" if alarm["ComparisonOperator"].startswith("LessThan") else "notBreaching"
     assert alarm["TreatMissingData"] == silence
+
+
+@pytest.mark.parametrize("name", sorted(name for name, alarm in ALARMS.items() if alarm["Namespace"] == "Tallyhook"))
+def test_an_alarm_on_a_fact_of_ours_watches_one_that_the_code_reports(name: str) -> None:
+    """A misspelt metric never rings, or always."""
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Tallyhook"
+    assert ALARMS[name]["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+    metric = f'"{ALARMS[name]["MetricName"]}"'
+    assert any(metric in source.text for source in shipped())
+
+
+def test_alarms_ring_when_no_sweep_began_and_when_one_is_an_hour_late() -> None:
+    """A member waits an hour at most while hourly sweeps come; two hours are an hour too many."""
+    assert template()["Parameters"]["SweepSchedule"]["Default"] == "cron(5 * * * ? *)"
+    watched = ("MetricName", "Statistic", "Period", "Threshold", "ComparisonOperator")
+    missed, late = ([ALARMS[name][each] for each in watched] for name in ("SweepMissedAlarm", "SweepLagAlarm"))
+    assert missed == ["SweepsBegun", "Sum", 7200, 1, "LessThanThreshold"]
+    assert late == ["DueLagSeconds", "Maximum", 60, 7200, "GreaterThanOrEqualToThreshold"]
 
 
 def test_whoever_calls_klaviyo_may_count_its_calls() -> None:
