@@ -21,6 +21,9 @@ from loyalty.domain.moments import local_date
 from tests.builders import a_command
 from tests.fakes.clocks import START
 
+ENDLESS = 500
+"""More acts than are ever due at once, or within a test."""
+
 
 def at(text: str) -> datetime:
     """A UTC time, from a day or a day with a time of day."""
@@ -86,6 +89,7 @@ class Journey:
             outcome = self.decides(act)
             assert isinstance(outcome, Posting), outcome
             posted.append(self._takes(outcome))
+            assert len(posted) < ENDLESS, "what was done is still due"
         return posted
 
     def reversed(self, original: Entry, reversing: Entry) -> Entry:

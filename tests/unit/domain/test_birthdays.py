@@ -20,7 +20,7 @@ from loyalty.domain.ledger.entry import Entry, EntryKind
 from loyalty.domain.ledger.expiry import AfterEarning, Inactivity, Period
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Terms
-from tests.journey import Journey, at
+from tests.journey import ENDLESS, Journey, at
 
 BERLIN = "Europe/Berlin"
 TERMS = Terms(timezone=BERLIN, birthday=BirthdayRule(100))
@@ -39,6 +39,7 @@ def sweeps(member: Journey) -> list[Entry]:
         outcome = member.decides(notice)
         assert isinstance(outcome, Posting), outcome
         posted.append(member._takes(outcome))
+        assert len(posted) < ENDLESS, "what was done is still due"
     return posted
 
 
@@ -47,7 +48,9 @@ def lives(member: Journey, until: str) -> list[tuple[str, int]]:
     came: list[tuple[str, int]] = []
     while (due := next_due(member.member, member.terms)) and due < at(until):
         member.now = max(member.now, due)
-        came += [(member.today.isoformat(), entry.points) for entry in sweeps(member)]
+        posted = sweeps(member)
+        assert posted, "something is due that nobody does"
+        came += [(member.today.isoformat(), entry.points) for entry in posted]
     member.now = at(until)
     return came
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import date, timedelta
+from itertools import islice
 
 import pytest
 
@@ -16,13 +17,15 @@ from loyalty.domain.ledger.expiry import AfterEarning, Calendar, ExpiryPolicy, I
 from loyalty.domain.ledger.forecast import Foreseen, foresee
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Terms
-from tests.journey import Journey, at
+from tests.journey import ENDLESS, Journey, at
 
 TERMS = Terms(timezone="Europe/Berlin", expiry=AfterEarning(Period(days=40)), expiry_revision=1, warning_days=(30, 3))
 
 
 def foreseen(member: Journey, days: int) -> list[Foreseen]:
-    return list(foresee(member.member, member.terms, member.now, member.now + timedelta(days=days)))
+    found = list(islice(foresee(member.member, member.terms, member.now, member.now + timedelta(days=days)), ENDLESS))
+    assert len(found) < ENDLESS, "what was done is still due"
+    return found
 
 
 def swept(member: Journey, days: int) -> list[Foreseen]:
@@ -36,6 +39,7 @@ def swept(member: Journey, days: int) -> list[Foreseen]:
             outcome = member.decides(command)
             assert isinstance(outcome, Posting)
             came += told(member._takes(outcome), member.today, lots)
+            assert len(came) < ENDLESS, "what was done is still due"
         member.waits(hours=1)
     return came
 
