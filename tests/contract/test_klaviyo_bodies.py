@@ -20,22 +20,26 @@ from jsonschema import Draft202012Validator
 from openapi_client.models.event_create_query_v2 import EventCreateQueryV2
 from openapi_client.models.events_bulk_create_job import EventsBulkCreateJob
 from openapi_client.models.flow_create_query import FlowCreateQuery
+from openapi_client.models.profile_import_job_create_query import ProfileImportJobCreateQuery
 from openapi_client.models.profile_upsert_query import ProfileUpsertQuery
 from openapi_client.models.webhook_create_query import WebhookCreateQuery
 
 from local.fake_klaviyo.contract import Contract
+from local.fake_klaviyo.endpoints.profile_imports import check_import
 from local.fake_klaviyo.event_checks import check_bulk_create_events, check_create_event
-from loyalty.adapters.klaviyo import operations, payloads
+from loyalty.adapters.klaviyo import bulk_profiles, operations, payloads
+from loyalty.adapters.klaviyo.bulk_profiles import BulkProfiles
 from loyalty.adapters.klaviyo.operations import Operation
 from loyalty.contracts.builder import build_webhook, draft_of
 from loyalty.domain.adjustments import Direction
 from loyalty.domain.catalogue import event_type
 from loyalty.domain.identity import Address, MemberId
+from loyalty.domain.klaviyo_errors import KlaviyoRefused
 from loyalty.domain.ledger.commands import Action, Adjust, Earn
 from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.ledger.expiry import AfterEarning, Period
 from loyalty.domain.ledger.terms import Terms
-from loyalty.domain.telling import MetricEvent, event_of, profile_of
+from loyalty.domain.telling import MetricEvent, ProfileState, event_of, profile_of
 from loyalty.ports import Receipt
 from loyalty.services.posting import Ledger
 from tests.builders import a_command, a_program
@@ -50,6 +54,7 @@ needs_documents = pytest.mark.skipif(
 OPERATIONS = [each for each in vars(operations).values() if isinstance(each, Operation)]
 MODELS: dict[str, Callable[[Any], Any]] = {
     "bulk_create_events": EventsBulkCreateJob.from_dict,
+    "bulk_import_profiles": ProfileImportJobCreateQuery.from_dict,
     "create_event": EventCreateQueryV2.from_dict,
     "create_flow": FlowCreateQuery.from_dict,
     "create_or_update_profile": ProfileUpsertQuery.from_dict,
@@ -160,6 +165,17 @@ def a_profile_body(lots: dict[str, int]) -> bytes:
     return payloads.import_profile(profile)
 
 
+def a_profile(email: str, **properties: Any) -> ProfileState:
+    return ProfileState(email, {"loyalty_points_balance": 0, **properties}, ("loyalty_next_expiry_date",))
+
+
+def in_bulk(*profiles: ProfileState) -> bytes:
+    bulk = BulkProfiles()
+    assert all(bulk.add(profile) for profile in profiles)
+    return bulk.body
+
+
+EXAMPLES["bulk_import_profiles"] = in_bulk(a_profile("mo@klaviyo-demo.com"), a_profile("ada@klaviyo-demo.com"))
 EXAMPLES["create_or_update_profile"] = a_profile_body({"2026-09-30": 50})
 
 
@@ -193,8 +209,8 @@ def test_operations_and_limits_are_the_published_ones(contract: Contract, operat
         if isinstance(described, dict) and described.get("operationId") == operation.name
     ]
     assert method == operation.method.lower()
-    # What is about one thing has its id behind the path.
-    assert path in (operation.path, f"{operation.path}/{{id}}")
+    # What is about one thing has its id behind the path, and perhaps a part of it behind that.
+    assert path.partition("/{")[0] == operation.path
     published = described["x-klaviyo-ratelimit"]
     units = {1: "s", 60: "m", 24 * 60 * 60: "d"}
     assert [f"{window.calls}/{units[window.seconds]}" for window in operation.windows] == list(published.values())
@@ -263,3 +279,39 @@ def test_requests_of_any_events_are_sized_and_hold_each_event_once(given_events:
             next_one = len(events[len(sent)].properties["reason"].encode())
             assert len(request.body) + next_one > SMALL_BYTES - 1_500
     assert sent == [event.unique_id for event in events]
+
+
+SMALL_PROFILES = 7
+
+
+@given(st.lists(st.integers(0, 3_000), max_size=40))
+def test_bulk_imports_of_any_profiles_are_sized_and_hold_each_once(lengths: list[int]) -> None:
+    """R28: never more profiles or bytes than allowed, and full before the next begins; with limits turned down."""
+    profiles = [a_profile(f"m{i}@klaviyo-demo.com", note="ö" * length) for i, length in enumerate(lengths)]
+    requests: list[BulkProfiles] = [BulkProfiles()]
+    with patch.object(bulk_profiles, "MAX_PROFILES", SMALL_PROFILES), patch.object(bulk_profiles, "MAX_BYTES", 9_000):
+        for profile in profiles:
+            if not requests[-1].add(profile):
+                requests.append(BulkProfiles())
+                assert requests[-1].add(profile)
+    held = [json.loads(request.body)["data"]["attributes"]["profiles"]["data"] for request in requests]
+    assert [each["attributes"]["email"] for part in held for each in part] == [each.email for each in profiles]
+    for request, after in zip(requests, held[1:], strict=False):
+        first = len(json.dumps(after[0], separators=(",", ":"), ensure_ascii=False).encode())
+        assert len(request) == SMALL_PROFILES or len(request.body) + first + 1 > 9_000
+    assert all(len(request) <= SMALL_PROFILES and len(request.body) <= 9_000 for request in requests)
+    if profiles:
+        check_import(json.loads(requests[0].body), START)
+
+
+def test_a_profile_that_no_request_can_hold_is_refused() -> None:
+    """FACTS 4: 100 KB a profile."""
+    with pytest.raises(KlaviyoRefused, match="100 KB"):
+        BulkProfiles().add(a_profile("mo@klaviyo-demo.com", note="x" * 100_000))
+
+
+def test_a_part_of_a_request_is_as_if_it_had_been_filled_so() -> None:
+    profiles = [a_profile(f"m{i}@klaviyo-demo.com") for i in range(5)]
+    bulk = BulkProfiles()
+    assert all(bulk.add(profile) for profile in profiles)
+    assert bulk.part([1, 3]).body == in_bulk(profiles[1], profiles[3])

@@ -92,7 +92,8 @@ def test_what_happens_meanwhile_is_owed_too_and_a_reconnect_delivers_everything_
     office.clock.sleep(60)
     connection = office.connects().connection
     assert (connection.status, connection.loss, connection.is_sending) == (ConnectionStatus.CONNECTED, None, True)
-    Resume(office.requeue, office.wake, office.clock)(CANDLES, connection, until=office.clock.now() + timedelta(seconds=20))
+    until = office.clock.now() + timedelta(seconds=20)
+    Resume(office.requeue, office.wake, office.clock)(CANDLES, connection, until=until)
     owed = [OwedEvent.model_validate_json(message.body) for message in office.events.messages]
     office.deliver_events(owed, until=office.clock.now() + timedelta(seconds=40))
     office.deliver_profiles(CANDLES, until=office.clock.now() + timedelta(seconds=40))
