@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import connection_container, http, review_feed_routes
+from loyalty.runtime import connection_container, http, replay_routes, review_feed_routes
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import KlaviyoConnectionSettings
 from loyalty.runtime.use_case import UseCase
@@ -17,6 +17,7 @@ service = UseCase(KlaviyoConnectionSettings, connection_container.serve_connecti
 syncs = UseCase(KlaviyoConnectionSettings, connection_container.serve_sync)
 api = http.api()
 review_feed_routes.add_routes(api, lambda: service().feeds)
+replay_routes.add_routes(api, lambda: service().replays)
 
 
 @api.get("/programs/<slug>/integrations")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from loyalty.domain.errors import Conflict, Duplicate
 from loyalty.domain.identity import MemberId, ProgramSlug
@@ -13,6 +13,7 @@ from loyalty.domain.ledger.commands import CommandKey
 from loyalty.domain.ledger.due import next_due
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 from loyalty.domain.ledger.member import Member
+from loyalty.domain.moments import utc_text
 from loyalty.domain.program import Program
 from loyalty.ports import Claim, KeyRecord, Plan, Redirect
 from loyalty.profile_ports import Enrolled
@@ -128,6 +129,25 @@ class MemoryLedger:
     def mark_events(self, marks: Sequence[tuple[Entry, Delivery]]) -> None:
         for entry, delivery in marks:
             self.mark_event(entry, delivery)
+
+    def of_day(
+        self, program: ProgramSlug, day: date, *, after: str, limit: int
+    ) -> tuple[list[tuple[MemberId, int]], str]:
+        found = {
+            f"{utc_text(entry.recorded_at)}#{entry.id}": entry
+            for (slug, _, _), entry in self.written.items()
+            if slug == program and entry.recorded_at.date() == day and entry.delivery.state is not DeliveryState.OWED
+        }
+        page = [(place, found[place]) for place in sorted(found) if place > after]
+        more = page[limit - 1][0] if len(page) > limit else ""
+        return [(entry.member_id, entry.seq) for _, entry in page[:limit]], more
+
+    def owe_again(self, entries: Sequence[Entry], delivery: Delivery) -> None:
+        with self._lock:
+            for entry in entries:
+                key = (entry.program, entry.member_id, entry.seq)
+                if self.written[key].delivery.state in {DeliveryState.SKIPPED, DeliveryState.FAILED}:
+                    self.written[key] = replace(self.written[key], delivery=delivery)
 
     def clear_profile(self, program: ProgramSlug, member_id: MemberId, version: int) -> bool:
         return self._unmark(program, member_id, version, None)

@@ -13,9 +13,10 @@ from loyalty.domain.ledger.entry import DeliveryState, Entry
 from loyalty.runtime.batch import Message
 from loyalty.runtime.lanes import EventsLane, ProfilesLane, Return, relay
 from loyalty.services.relay_outbox import RelayOutbox
+from loyalty.services.replay_events import next_step
 from tests.fakes.clocks import FixedClock, SeededRandomness
 from tests.fakes.memory_queues import MemoryQueue
-from tests.klaviyo_world import World
+from tests.replay_world import ReplayWorld
 
 SARAH = "sarah.mason@klaviyo-demo.com"
 
@@ -60,10 +61,10 @@ class Lanes:
     """Both lanes of a world, with a queue whose visibility can be looked at."""
 
     def __init__(self) -> None:
-        self.world = World()
+        self.world = ReplayWorld()
         self.visibility = MemoryVisibility()
         give_back = Return(self.visibility, SeededRandomness())
-        self.events = EventsLane(self.world.deliver_events, give_back, self.world.clock)
+        self.events = EventsLane(self.world.deliver_events, give_back, self.world.clock, self.world.work)
         self.profiles = ProfilesLane(self.world.deliver_profiles, give_back, self.world.clock)
 
 
@@ -184,3 +185,16 @@ def test_one_programs_unforeseen_error_brings_back_its_messages_only(lanes: Lane
     lanes.world.connected(credential=b"not sealed here")
     assert list(lanes.events([about(noisy, 1), about(quiet, 2)], context())) == ["id-1"]
     assert lanes.world.state(quiet)[0] is DeliveryState.SENT
+
+
+def test_a_step_of_a_replay_is_done_and_one_in_trouble_comes_back(lanes: Lanes) -> None:
+    """R95: beside owed events, in the same batch."""
+    missed, entry = lanes.world.skipped(1), lanes.world.gets(SARAH)
+    replay = lanes.world.asks()
+    step = next_step(replay).body
+    lanes.world.events.troubles = 1
+    assert list(lanes.events([about(entry, 1), message(step, 2)], context())) == ["id-2"]
+    assert list(lanes.visibility.delays) == ["receipt-2"]
+    assert list(lanes.events([message(step, 3)], context())) == []
+    assert lanes.world.state(missed[0]) == (DeliveryState.OWED, "backfill")
+    assert lanes.world.state(entry)[0] is DeliveryState.SENT

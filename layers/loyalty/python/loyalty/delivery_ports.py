@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from loyalty.domain.call_windows import Window
-from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.ledger.entry import Delivery, Entry
+from loyalty.domain.replay import Replay
 
 
 class CallPermits(Protocol):
@@ -45,3 +47,33 @@ class SentEvents(Protocol):
 
     def of(self, program: ProgramSlug) -> dict[str, Sent]:
         """The figures by event type; types without any are missing."""
+
+
+class Feed(Protocol):
+    """A program's entries by the UTC day they were recorded; those whose event is owed stand elsewhere meanwhile."""
+
+    def of_day(
+        self, program: ProgramSlug, day: date, *, after: str, limit: int
+    ) -> tuple[list[tuple[MemberId, int]], str]:
+        """Entries of a day by time, in pages: keys, and what the next page is after; the last page is after ""."""
+
+    def owe_again(self, entries: Sequence[Entry], delivery: Delivery) -> None:
+        """Owe Klaviyo events that were skipped or failed; any other is left alone.
+
+        Raises:
+            Transient: some are not owed again; doing it again is safe.
+        """
+
+
+class Replays(Protocol):
+    """How far each program's replay is; one at a time."""
+
+    def load(self, program: ProgramSlug) -> Replay | None:
+        """The newest replay of a program."""
+
+    def save(self, replay: Replay) -> Replay:
+        """Replace the version of a replay that was read; a new one, of version 0, replaces what is finished.
+
+        Raises:
+            Conflict: somebody else works on it, or another one is running.
+        """

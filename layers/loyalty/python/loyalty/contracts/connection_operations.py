@@ -13,6 +13,7 @@ from loyalty.contracts.connection_documents import (
 )
 from loyalty.contracts.flow_drafts import FlowDraftDocument, FlowDraftForm
 from loyalty.contracts.operation import Operation
+from loyalty.contracts.replays import ReplayDocument, ReplayForm
 from loyalty.contracts.review_operations import REVIEW_FEED_OPERATIONS
 from loyalty.contracts.sync_documents import SyncDocument
 
@@ -85,6 +86,24 @@ CONNECTION_OPERATIONS = (
         ),
         errors=(409,),
     ),
+    Operation(
+        "replay_events",
+        "POST",
+        f"{_PROGRAM}/klaviyo/replay",
+        "Tell Klaviyo afterwards of events it was not told of",
+        "admin",
+        ReplayDocument,
+        202,
+        body=ReplayForm,
+        details=(
+            "Events of a range that were skipped, because their type was not selected or the program not connected, or "
+            "that failed. Klaviyo records them as back-fill, which sets off no flow, unless asked otherwise; what it "
+            "has already is not sent again. One replay at a time; asking for the running one again has it go on."
+        ),
+        example={"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "types": ["points_expired"]},
+        errors=(409,),
+    ),
+    Operation("read_replay", "GET", f"{_PROGRAM}/klaviyo/replay", "How the newest replay is", "admin", ReplayDocument),
     Operation(
         "build_webhook",
         "GET",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from loyalty.domain.identity import MemberId, ProgramSlug
 
@@ -28,6 +28,19 @@ class SyncTask(BaseModel):
 
     program: Annotated[ProgramSlug, _SLUG]
     job: Annotated[str, Field(max_length=64)] = ""
+
+
+class ReplayStep(BaseModel):
+    """A program's replay of events is to go on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    program: Annotated[ProgramSlug, _SLUG]
+    replay: Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class EventsMessage(RootModel[OwedEvent | ReplayStep]):
+    """A message of the events lane."""
 
 
 class OwedProfiles(BaseModel):

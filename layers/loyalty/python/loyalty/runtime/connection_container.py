@@ -14,6 +14,7 @@ from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.profile_jobs import DynamoProfileJobs
 from loyalty.adapters.dynamodb.reconciliation_store import DynamoReconciliations
+from loyalty.adapters.dynamodb.replays import DynamoReplays
 from loyalty.adapters.dynamodb.request_counter import DynamoRequestCounter
 from loyalty.adapters.dynamodb.review_feed_store import DynamoReviewFeeds
 from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
@@ -31,10 +32,12 @@ from loyalty.services.disconnect_account import DisconnectAccount
 from loyalty.services.keep_review_feeds import KeepReviewFeeds
 from loyalty.services.look_after_connections import LookAfterConnections
 from loyalty.services.reconcile_reviews import ReconcileReviews
+from loyalty.services.replay_events import BeginReplay
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.review_webhook_registration import RegisterReviewWebhook
 from loyalty.services.run_sync import RunSync, ServeSync
 from loyalty.services.serve_connection import Resume, ServeConnection
+from loyalty.services.serve_replays import ServeReplays
 from loyalty.services.wake_syncs import WakeSyncs
 
 
@@ -69,6 +72,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
             access.clock,
         ),
         builder=BuildWebhooks(journey.admit, access.app, access.klaviyo),
+        replays=ServeReplays(journey.admit, _begin_replay(settings, access), access.clock),
     )
 
 
@@ -161,6 +165,13 @@ def _notes(settings: KlaviyoConnectionSettings) -> DynamoConnectionNotes:
 def _reconciliations(settings: KlaviyoConnectionSettings) -> DynamoReconciliations:
     client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
     return DynamoReconciliations(client, settings.table_name)
+
+
+def _begin_replay(settings: KlaviyoConnectionSettings, access: KlaviyoAccess) -> BeginReplay:
+    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    sqs = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    queue = SqsQueue(sqs, settings.events_queue_url, access.clock, SystemRandomness())
+    return BeginReplay(DynamoReplays(client, settings.table_name), queue)
 
 
 def _sent(settings: KlaviyoConnectionSettings) -> DynamoSentEvents:

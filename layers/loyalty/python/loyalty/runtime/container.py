@@ -13,9 +13,11 @@ import boto3
 from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
+from loyalty.adapters.dynamodb.feed import DynamoFeed
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.dynamodb.replays import DynamoReplays
 from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.sqs import SqsQueue
@@ -38,6 +40,7 @@ from loyalty.services.intake_reviews import IntakeReviews
 from loyalty.services.posting import Ledger
 from loyalty.services.recent_programs import RecentPrograms
 from loyalty.services.relay_outbox import RelayOutbox
+from loyalty.services.replay_events import ReplayEvents
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -80,17 +83,26 @@ def relay_outbox(settings: OutboxRelaySettings) -> RelayOutbox:
 
 def events_lane(settings: KlaviyoEventsSettings) -> EventsLane:
     """What ``klaviyo_events`` does."""
-    client, clock = _dynamodb(settings), SystemClock()
+    client, sqs, clock = _dynamodb(settings), _sqs(settings), SystemClock()
+    programs, outbox = DynamoPrograms(client, settings.table_name), DynamoOutbox(client, settings.table_name)
     return EventsLane(
         deliver=DeliverEvents(
-            programs=DynamoPrograms(client, settings.table_name),
-            outbox=DynamoOutbox(client, settings.table_name),
+            programs=programs,
+            outbox=outbox,
             klaviyo=KlaviyoAccess.of(settings).klaviyo,
             clock=clock,
             notes=DynamoConnectionNotes(client, settings.table_name),
             counted=DynamoSentEvents(client, settings.table_name),
         ),
-        give_back=Return(SqsVisibility(_sqs(settings), settings.events_queue_url), SystemRandomness()),
+        replay=ReplayEvents(
+            programs=programs,
+            replays=DynamoReplays(client, settings.table_name),
+            feed=DynamoFeed(client, settings.table_name),
+            outbox=outbox,
+            queue=SqsQueue(sqs, settings.events_queue_url, clock, SystemRandomness()),
+            clock=clock,
+        ),
+        give_back=Return(SqsVisibility(sqs, settings.events_queue_url), SystemRandomness()),
         clock=clock,
     )
 

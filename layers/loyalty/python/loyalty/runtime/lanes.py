@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
 from loyalty.adapters.dynamodb.streams import owed_in
-from loyalty.contracts.deliveries import OwedEvent, OwedProfiles, SyncTask
+from loyalty.contracts.deliveries import EventsMessage, OwedEvent, OwedProfiles, ReplayStep, SyncTask
 from loyalty.domain.backoff import wait
 from loyalty.domain.errors import LoyaltyError, Misconfigured
 from loyalty.ports import Clock, Randomness, Visibility
@@ -26,6 +26,7 @@ from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.follow_job import FollowJob
 from loyalty.services.relay_outbox import RelayOutbox
+from loyalty.services.replay_events import ReplayEvents
 from loyalty.services.walk_members import WalkMembers
 
 RESERVE = timedelta(seconds=20)
@@ -78,15 +79,18 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class EventsLane:
-    """The events lane: a batch of messages, each of one owed event, of any programs."""
+    """The events lane: a batch of messages, each of one owed event or one step of a replay, of any programs."""
 
     deliver: DeliverEvents
     give_back: Return
     clock: Clock
+    replay: ReplayEvents
 
     def __call__(self, messages: Sequence[Message], context: LambdaContext) -> Iterable[str]:
-        """Deliver the events; ids of messages that must come back."""
-        readable, unreadable = _parsed(messages, OwedEvent)
+        """Deliver the events, then go on with replays; ids of messages that must come back."""
+        parsed, unreadable = _parsed(messages, EventsMessage)
+        read = {message: said.root for message, said in parsed.items()}
+        readable = {message: said for message, said in read.items() if isinstance(said, OwedEvent)}
         done = self.deliver(list(readable.values()), until=_until(self.clock, context))
         waiting: dict[OwedEvent, int | None] = {}
         for work in done:
@@ -94,7 +98,18 @@ class EventsLane:
             report(work)
             waiting.update(dict.fromkeys(work.later.values(), work.retry_after))
         back = {message: waiting[owed] for message, owed in readable.items() if owed in waiting}
-        return [*unreadable, *self.give_back(back)]
+        steps = {message: said for message, said in read.items() if isinstance(said, ReplayStep)}
+        return [*unreadable, *self.give_back(back | self._replayed(steps, context))]
+
+    def _replayed(self, steps: Mapping[Message, ReplayStep], context: LambdaContext) -> dict[Message, int | None]:
+        back: dict[Message, int | None] = {}
+        for step in dict.fromkeys(steps.values()):
+            work = self.replay(step, until=_until(self.clock, context))
+            _tell(work.program, work.trouble)
+            report(work)
+            if work.trouble is not None:
+                back |= {message: work.retry_after for message, asked in steps.items() if asked == step}
+        return back
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,11 @@ def reconciliation(slug: ProgramSlug) -> Key:
     return Key(f"HEALTH#{slug}", "REVIEWS")
 
 
+def replay(slug: ProgramSlug) -> Key:
+    """How far a program's replay of events is."""
+    return Key(f"REPLAY#{slug}", "REPLAY")
+
+
 def sent_events(slug: ProgramSlug) -> Key:
     """How many events of each type Klaviyo has taken of a program (R96)."""
     return Key(f"HEALTH#{slug}", "SENT")
