@@ -60,6 +60,16 @@ def change_settings(stack: Stack, slug: str, file: IO[bytes]) -> None:
     click.echo(f"program {slug}: settings of version {changed.version}")
 
 
+@program.command("entitle")
+@click.argument("slug")
+@click.option("--klaviyo/--no-klaviyo", required=True, help="Whether the program may connect to Klaviyo.")
+@click.pass_obj
+def entitle(stack: Stack, slug: str, klaviyo: bool) -> None:
+    """Say what the plan of program SLUG includes; a connection that it has goes on."""
+    changed = stack.settings.include_klaviyo(stack.program(slug), included=klaviyo)
+    click.echo(f"program {slug}: {'may' if changed.klaviyo_included else 'may not'} connect to Klaviyo")
+
+
 @program.command("webhook")
 @click.argument("slug")
 @click.option("--direction", type=click.Choice([way.value for way in Direction]), default="increase", show_default=True)

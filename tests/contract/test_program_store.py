@@ -86,6 +86,7 @@ EVERYTHING = a_program(
     tiers=(Tier(1, "Bronze", 0), Tier(7, "Gold", 1000, "Free delivery")),
     channels={EmailType.POINTS_EARNED: EmailChannel(Sender.KLAVIYO, own_email=True)},
     shows_in_customer_hub=True,
+    klaviyo_included=False,
     connection=None,
 )
 

@@ -69,6 +69,13 @@ def terminal(server: str, tmp_path: Path) -> Terminal:
     return terminal
 
 
+def test_the_operator_says_whether_a_plan_includes_klaviyo(terminal: Terminal) -> None:
+    """R24."""
+    assert "may not connect" in terminal.run("program", "entitle", "candles", "--no-klaviyo")
+    assert "may connect" in terminal.run("program", "entitle", "candles", "--klaviyo")
+    assert "Missing option" in terminal.fails("program", "entitle", "candles")
+
+
 def test_a_program_is_opened_with_a_key_shown_once(terminal: Terminal) -> None:
     issued = terminal.asked("program", "create", "soap", "Soap")
     assert issued["api_key"].startswith(issued["key"]["prefix"])

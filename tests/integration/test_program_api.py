@@ -292,6 +292,17 @@ def test_the_activity_log_tells_every_change_newest_first(api: Api) -> None:
         assert api.member("/activity", **query).status == 400
 
 
+def test_only_the_operator_says_what_a_plan_includes(api: Api) -> None:
+    """R24: Klaviyo is part of every plan until the operator takes it out."""
+    path = "/programs/candles/entitlements"
+    assert api.settings().document["entitlements"] == {"klaviyo": True}
+    assert refused(api.call("PUT", path, {"klaviyo": False})) == (403, "operator_only")
+    assert api.call("PUT", path, {"klaviyo": False}, key=OPERATOR).document["entitlements"] == {"klaviyo": False}
+    assert (api.settings().document["version"], api.settings().document["entitlements"]["klaviyo"]) == (2, False)
+    assert api.change(version='"2"', name="Wax").document["entitlements"] == {"klaviyo": False}
+    assert refused(api.call("PUT", path, {"klaviyo": "no"}, key=OPERATOR)) == (422, "invalid_body")
+
+
 def test_only_members_see_a_summary(api: Api) -> None:
     """R160, R164: candidates and excluded customers have none."""
     api.change(expiry={"policy": "after_earning", "days": 90})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -180,3 +181,11 @@ def test_an_install_from_klaviyos_side_asks_who_it_is_and_goes_on(visit: Visit) 
     link = right["body"].split('href="')[1].split('"')[0]
     assert visit.gets("/klaviyo/oauth/start", query_of(link))["statusCode"] == 302
     assert OPERATOR_KEY not in right["body"]
+
+
+def test_an_install_for_a_program_whose_plan_lacks_klaviyo_ends_with_words(visit: Visit) -> None:
+    """R24."""
+    programs = visit.office.programs.programs
+    programs[CANDLES] = replace(programs[CANDLES], klaviyo_included=False)
+    answer = visit.posts("/klaviyo/oauth/install", f"program=candles&key={OPERATOR_KEY}")
+    assert (answer["statusCode"], "Your plan does not include Klaviyo" in answer["body"]) == (403, True)

@@ -1,5 +1,6 @@
 """Connecting by OAuth: the way to Klaviyo and back, what is kept of it, and everything that is turned away."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY
 from local.fake_klaviyo.topics import REVIEW_TOPICS as OFFERED
 from loyalty.domain.connection import ConnectionMode, ConnectionStatus, FirstSync
-from loyalty.domain.errors import LoyaltyError, Rejected, StateForbids, Transient
+from loyalty.domain.errors import Forbidden, LoyaltyError, Rejected, StateForbids, Transient
 from loyalty.domain.oauth import REQUIRED_SCOPES, challenge_of
 from loyalty.services.review_webhook_registration import REVIEW_TOPICS
 from tests.connection_world import CANDLES, SOAPS, Browser, Office, query_of
@@ -265,3 +266,21 @@ def test_an_upgrade_from_a_key_changes_nothing_but_the_credential() -> None:
     } == {name: getattr(settings, name) for name in type(settings).__slots__} | {"connection": None}
     office.klaviyo.open(office.programs.programs[CANDLES]).webhooks()
     assert office.account.wire.headers[-1]["Authorization"].startswith("Bearer ")
+
+
+def test_a_program_whose_plan_lacks_klaviyo_is_not_connected_and_its_grant_is_given_back() -> None:
+    """R24: 403; self-hosted, every program may by default."""
+    office = Office()
+    browser = Browser(office)
+    query = browser.opens(office.authorize.start_link(CANDLES))
+    office.programs.programs[CANDLES] = replace(office.programs.programs[CANDLES], klaviyo_included=False)
+    with pytest.raises(Forbidden) as refused:
+        browser.returns(query)
+    assert refused.value.code == "klaviyo_not_included"
+    with pytest.raises(Forbidden):
+        office.by_key(CANDLES, DEFAULT_PRIVATE_KEY)
+    assert office.programs.programs[CANDLES].connection is None
+    assert (office.grants(), office.webhooks()) == (0, [])
+    office.programs.programs[CANDLES] = replace(office.programs.programs[CANDLES], klaviyo_included=True)
+    office.clock.sleep(2)
+    assert office.connects().connection.account_id == "AbC123"

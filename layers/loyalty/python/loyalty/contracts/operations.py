@@ -9,7 +9,13 @@ from loyalty.contracts.members import ActivityDocument, MemberDocument, MemberFo
 from loyalty.contracts.operation import Operation
 from loyalty.contracts.review_operations import REVIEW_OPERATIONS
 from loyalty.contracts.rule_operations import RULE_OPERATIONS
-from loyalty.contracts.settings import NewProgramForm, OpenedProgramDocument, ProgramDocument, SettingsForm
+from loyalty.contracts.settings import (
+    EntitlementsForm,
+    NewProgramForm,
+    OpenedProgramDocument,
+    ProgramDocument,
+    SettingsForm,
+)
 from loyalty.contracts.summary import SummaryDocument
 
 _ADJUSTMENT = {
@@ -86,6 +92,21 @@ PROGRAM_OPERATIONS = (
             "expiry policy holds from today on: nothing expires earlier than promised."
         ),
         errors=(409,),
+    ),
+    Operation(
+        "change_entitlements",
+        "PUT",
+        f"{_PROGRAM}/entitlements",
+        "Say what a program's plan includes",
+        "operator",
+        ProgramDocument,
+        body=EntitlementsForm,
+        details=(
+            "Where Klaviyo is not included, connecting is a 403 with code klaviyo_not_included; a connection that the "
+            "program has goes on."
+        ),
+        example={"klaviyo": True},
+        errors=(412,),
     ),
     Operation("list_keys", "GET", f"{_PROGRAM}/keys", "A program's API keys", "admin", KeysDocument),
     Operation(

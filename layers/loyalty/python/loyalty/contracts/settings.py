@@ -193,6 +193,12 @@ class TechnicalDocument(Told):
     api_keys: tuple[KeyDocument, ...]
 
 
+class EntitlementsForm(Form):
+    """What the operator's offer includes for a program."""
+
+    klaviyo: Annotated[bool, Field(description="Whether the program may connect to Klaviyo.")]
+
+
 class ProgramDocument(Told):
     """A program with its settings; ``version`` is what a change names in ``If-Match``."""
 
@@ -201,6 +207,7 @@ class ProgramDocument(Told):
     created_at: str
     settings: SettingsForm
     technical: TechnicalDocument
+    entitlements: EntitlementsForm
 
 
 class OpenedProgramDocument(Told):

@@ -30,7 +30,8 @@ class Program:
     the program's own above it. ``events_off`` are the catalogue types that are not sent (R92). ``newcomers`` is the
     standing of customers that an earning brings in. ``tiers`` stand lowest first. ``channels`` are the e-mails whose
     senders are known. ``shows_in_customer_hub`` is what the merchant says of Klaviyo's Customer Hub, which tells nobody
-    itself (R159). ``version`` counts changes of the settings.
+    itself (R159). ``klaviyo_included`` is the operator's word on whether the program may connect to Klaviyo (R24).
+    ``version`` counts changes of the settings.
     """
 
     slug: ProgramSlug
@@ -49,6 +50,7 @@ class Program:
     tiers: tuple[Tier, ...] = ()
     channels: Mapping[EmailType, EmailChannel] = field(default_factory=dict)
     shows_in_customer_hub: bool = False
+    klaviyo_included: bool = True
     connection: Connection | None = None
     feeds: tuple[ReviewFeed, ...] = ()
 

@@ -16,7 +16,7 @@ from loyalty.runtime import pages
 from loyalty.runtime.connection_container import Journey
 from loyalty.runtime.observability import report
 from loyalty.services.admit_caller import Caller
-from loyalty.services.connect_account import Connected
+from loyalty.services.connect_account import Connected, require_inclusion
 
 COOKIE = "tallyhook_connect"
 
@@ -44,6 +44,7 @@ def install(journey: Journey, body: bytes) -> Response[str]:
     form = read_form(body)
     caller = Caller(form.get("key", "").strip())
     admitted = journey.admit(caller, form.get("program", "").strip(), Scope.ADMIN)
+    require_inclusion(admitted.program)
     return pages.link_page(
         "Go on at Klaviyo",
         "Klaviyo will ask you to log in, if you are not, and to allow access for this program.",

@@ -100,6 +100,11 @@ _TEXTS: dict[str, tuple[HTTPStatus, str, str]] = {
         "This Klaviyo account belongs to another program",
         "A Klaviyo account can be connected to one program only. Disconnect it there first.",
     ),
+    "klaviyo_not_included": (
+        HTTPStatus.FORBIDDEN,
+        "Your plan does not include Klaviyo",
+        "Nothing was changed. Ask who runs your loyalty program.",
+    ),
     "invalid_api_key": (
         HTTPStatus.UNAUTHORIZED,
         "This key does not fit",

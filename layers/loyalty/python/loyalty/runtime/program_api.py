@@ -16,6 +16,7 @@ from loyalty.contracts.openapi import openapi_json
 from loyalty.contracts.operations import PROGRAM_OPERATIONS
 from loyalty.contracts.rule_operations import RULE_OPERATIONS
 from loyalty.contracts.settings import (
+    EntitlementsForm,
     NewProgramForm,
     OpenedProgramDocument,
     ProgramDocument,
@@ -70,6 +71,14 @@ class ProgramApi:
         form = call.form(SettingsForm)
         program = self.settings(admitted.program, form, version, call.connect_url(slug))
         report(Done("settings changed", {"program": slug, "key_id": admitted.actor, "version": program.version}))
+        return told(self._document(program), etag=etag(program))
+
+    def change_entitlements(self, call: Call, slug: str) -> Response[str]:
+        """Say what a program's plan includes; the operator's alone."""
+        self.admit.operator_only(call.caller)
+        program = self._admitted(call, slug, Scope.ADMIN).program
+        program = self.settings.include_klaviyo(program, included=call.form(EntitlementsForm).klaviyo)
+        report(Done("entitlements changed", {"program": slug, "version": program.version}))
         return told(self._document(program), etag=etag(program))
 
     def list_keys(self, call: Call, slug: str) -> Response[str]:
@@ -136,6 +145,7 @@ class ProgramApi:
             version=program.version,
             created_at=utc_text(program.created_at),
             settings=settings_form(program),
+            entitlements=EntitlementsForm(klaviyo=program.klaviyo_included),
             technical=TechnicalDocument(slug=program.slug, api_keys=self._key_documents(program)),
         )
 

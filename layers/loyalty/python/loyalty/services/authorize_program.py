@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from loyalty.connection_ports import KlaviyoApp, OAuthServer
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus
-from loyalty.domain.errors import Invalid, LoyaltyError, Rejected, StateForbids
+from loyalty.domain.errors import Forbidden, Invalid, LoyaltyError, Rejected, StateForbids
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.oauth import (
     ATTEMPT_LIFE,
@@ -93,6 +93,7 @@ class AuthorizeProgram:
             Invalid: ``incomplete_callback``.
             Rejected: ``unknown_attempt``, ``attempt_expired``, ``attempt_used``, ``another_browser``,
                 ``authorization_denied``, ``role_missing``, ``grant_refused``.
+            Forbidden: ``klaviyo_not_included`` (R24).
             StateForbids: ``another_account_connected`` or ``account_of_another_program`` (R10).
             Misconfigured, Transient: nothing was changed; beginning anew is safe.
         """
@@ -113,7 +114,7 @@ class AuthorizeProgram:
         url = f"{self.app.public_url()}/webhooks/klaviyo/{attempt.program}"
         try:
             return self.establish(attempt.program, self._connection(attempt.program, tokens), tokens.access, url)
-        except StateForbids as refused:
+        except (StateForbids, Forbidden) as refused:
             self._discard(tokens, refused)
             raise
 
@@ -130,9 +131,9 @@ class AuthorizeProgram:
             granted_at=now,
         )
 
-    def _discard(self, tokens: Tokens, refused: StateForbids) -> None:
-        """Give back a grant of an account that belongs to nobody here; another program's must not be touched."""
-        if refused.code == "another_account_connected":
+    def _discard(self, tokens: Tokens, refused: StateForbids | Forbidden) -> None:
+        """Give back a grant that nobody here uses; that of another program's account must not be touched."""
+        if refused.code in {"another_account_connected", "klaviyo_not_included"}:
             with suppress(LoyaltyError):
                 self.oauth.revoke(tokens.refresh)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from loyalty.connection_ports import OAuthRecords
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, Webhook, succeeding
-from loyalty.domain.errors import Conflict, LoyaltyError, NotFound, Rejected, StateForbids
+from loyalty.domain.errors import Conflict, Forbidden, LoyaltyError, NotFound, Rejected, StateForbids
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
 from loyalty.domain.program import Program
@@ -62,11 +62,13 @@ class EstablishConnection:
 
         Raises:
             NotFound: there is no such program.
+            Forbidden: ``klaviyo_not_included`` (R24).
             StateForbids: ``another_account_connected``, ``account_of_another_program``, ``connected_by_oauth``.
             Rejected: ``key_not_accepted``, ``key_lacks_scope``.
             Transient: Klaviyo or storage is out of reach; trying again is safe.
         """
         program = self._program(slug)
+        require_inclusion(program)
         api = self.klaviyo.holding(slug, attempt.mode, secret)
         attempt = replace(attempt, account_id=_account_of(api), upkeep_at=self.clock.now())
         _refuse_unfitting(program, attempt)
@@ -157,6 +159,17 @@ class ConnectByKey:
             webhooks_allowed=False,
         )
         return self.establish(slug, attempt, api_key, "")
+
+
+def require_inclusion(program: Program) -> None:
+    """Let only those programs connect whose operator has Klaviyo in the offer; self-hosted, all of them (R24).
+
+    Raises:
+        Forbidden: ``klaviyo_not_included``.
+    """
+    if not program.klaviyo_included:
+        message = "This program's plan does not include Klaviyo; ask who runs this deployment."
+        raise Forbidden(message, code="klaviyo_not_included")
 
 
 def _refuse_unfitting(program: Program, attempt: Connection) -> None:

@@ -63,6 +63,16 @@ class KeepSettings:
             return program
         return self._kept(program, replace(program, review_rule=edited, version=program.version + 1))
 
+    def include_klaviyo(self, program: Program, *, included: bool) -> Program:
+        """Let a program connect to Klaviyo, or not any more (R24); a connection that it has goes on.
+
+        Raises:
+            Outdated: somebody changed the settings meanwhile.
+        """
+        if program.klaviyo_included is included:
+            return program
+        return self._kept(program, replace(program, klaviyo_included=included, version=program.version + 1))
+
     def _kept(self, program: Program, changed: Program) -> Program:
         if changed is not program:
             try:

@@ -19,7 +19,7 @@ from loyalty.ports import Clock
 from loyalty.services.admit_caller import AdmitCaller, Caller
 from loyalty.services.authorize_program import AuthorizeProgram
 from loyalty.services.build_webhooks import BuildWebhooks
-from loyalty.services.connect_account import ConnectByKey, Connected
+from loyalty.services.connect_account import ConnectByKey, Connected, require_inclusion
 from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount, Disconnected
 from loyalty.services.keep_review_feeds import KeepReviewFeeds
@@ -77,6 +77,7 @@ class ServeConnection:
     ) -> tuple[Document, Connected | None]:
         """A start link for OAuth, or the outcome of connecting by private key."""
         program = self._admitted(slug, headers)
+        require_inclusion(program)
         key = read_key(read_object(body))
         if not key:
             link = self.authorize.start_link(program.slug)

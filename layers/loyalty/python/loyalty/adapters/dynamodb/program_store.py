@@ -134,6 +134,7 @@ def settings_item(program: Program) -> Item:
         "tiers": [asdict(tier) for tier in program.tiers],
         "channels": {kind.value: _channel_facts(channel) for kind, channel in program.channels.items()},
         "shows_in_customer_hub": program.shows_in_customer_hub,
+        "klaviyo_included": program.klaviyo_included,
     }
 
 
@@ -158,6 +159,7 @@ def program_of(item: Item, connection: Connection | None) -> Program:
         tiers=tuple(Tier(**facts) for facts in item.get("tiers", [])),
         channels={EmailType(kind): _channel_of(facts) for kind, facts in item.get("channels", {}).items()},
         shows_in_customer_hub=item.get("shows_in_customer_hub", False),
+        klaviyo_included=item.get("klaviyo_included", True),
         connection=connection,
     )
 
