@@ -11,10 +11,10 @@ import click
 Thing = TypeVar("Thing")
 
 
-def shown(things: Iterable[Thing], *, quiet: bool = False) -> Iterable[Thing]:
+def shown(things: Iterable[Thing], *, label: str = "members", quiet: bool = False) -> Iterable[Thing]:
     """The same things, counted for whoever watches."""
     if quiet or not sys.stderr.isatty():
         yield from things
         return
-    with click.progressbar(things, label="members", file=sys.stderr, show_pos=True) as bar:
+    with click.progressbar(things, label=label, file=sys.stderr, show_pos=True) as bar:
         yield from bar

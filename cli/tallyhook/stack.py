@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from loyalty.adapters.dynamodb.audit import DynamoAudit
+from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
@@ -24,10 +25,15 @@ from loyalty.services.keep_settings import KeepSettings
 from loyalty.services.open_program import OpenProgram
 from loyalty.services.posting import Ledger
 from loyalty.services.read_members import Members
+from tallyhook.klaviyo import KlaviyoSetup
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from loyalty.adapters.klaviyo.connections import KlaviyoConnections
     from loyalty.domain.program import Program
 
 LOCAL_KEY = "test"
@@ -41,6 +47,7 @@ class Stack:
     client: DynamoDBClient
     table: str
     api_url: str
+    klaviyo_setup: Callable[[], KlaviyoSetup]
 
     @property
     def members(self) -> Members:
@@ -61,6 +68,26 @@ class Stack:
     def open_program(self) -> OpenProgram:
         """Opens programs in it."""
         return OpenProgram(DynamoPrograms(self.client, self.table), SystemClock(), SystemRandomness())
+
+    @property
+    def programs(self) -> DynamoPrograms:
+        """Its programs."""
+        return DynamoPrograms(self.client, self.table)
+
+    @property
+    def decisions(self) -> DynamoDecisions:
+        """Its decisions on reviews."""
+        return DynamoDecisions(self.client, self.table)
+
+    @property
+    def klaviyo(self) -> KlaviyoConnections:
+        """Klaviyo for its programs."""
+        return self.klaviyo_setup().connections()
+
+    @property
+    def randomness(self) -> SystemRandomness:
+        """Unguessable values."""
+        return SystemRandomness()
 
     @property
     def clock(self) -> SystemClock:
@@ -112,19 +139,44 @@ def open_stack(name: str | None, local: Path | None) -> Stack:
     if name is None:
         raise click.UsageError("Name the deployment: --stack NAME for AWS, or --local FILE for a local stack.")
     try:
-        stacks = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        facts = _facts(boto3.client("cloudformation"), name)
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"The stack {name!r} cannot be looked up: {error}") from error
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
-    return Stack(boto3.client("dynamodb"), outputs["TableName"], outputs["ApiUrl"])
+    table, make = facts["TableName"], cast(Any, boto3.client)
+    return Stack(boto3.client("dynamodb"), table, facts["ApiUrl"], lambda: _setup(make, table, facts))
 
 
 def _described(description: dict[str, Any]) -> Stack:
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=description["aws_endpoint_url"],
-        region_name=description["region"],
-        aws_access_key_id=LOCAL_KEY,
-        aws_secret_access_key=LOCAL_KEY,
+    make: Any = boto3.client
+
+    def client(service: str) -> Any:
+        return make(
+            service,
+            endpoint_url=description["aws_endpoint_url"],
+            region_name=description["region"],
+            aws_access_key_id=LOCAL_KEY,
+            aws_secret_access_key=LOCAL_KEY,
+        )
+
+    def setup() -> KlaviyoSetup:
+        return _setup(client, description["table"], _facts(client("cloudformation"), description["stack_name"]))
+
+    return Stack(client("dynamodb"), description["table"], description["api_url"], setup)
+
+
+def _facts(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:
+    """A stack's parameters and outputs."""
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+    return parameters | {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+
+def _setup(client: Callable[[str], Any], table: str, facts: Mapping[str, str]) -> KlaviyoSetup:
+    return KlaviyoSetup(
+        client=client,
+        table=table,
+        base_url=facts["KlaviyoBaseUrl"],
+        credentials_key_id=facts["CredentialsKeyId"],
+        app_secret=facts["KlaviyoAppSecretArn"],
+        notification_topic=facts["NotificationTopicArn"],
     )
-    return Stack(client, description["table"], description["api_url"])
