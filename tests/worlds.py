@@ -22,6 +22,7 @@ from loyalty.services.merge_members import MergeMembers
 from loyalty.services.posting import Ledger
 from tests.builders import a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
+from tests.fakes.memory_decisions import MemoryDecisions
 from tests.fakes.memory_ledger import MemoryLedger
 
 
@@ -114,7 +115,7 @@ class World:
     def erase(self, address: Address) -> None:
         member = self.ledger.find(self.program, address)
         assert member is not None
-        outcome = EraseMember(self.ledger)(self.program, member.member_id, actor="tester")
+        outcome = EraseMember(self.ledger, MemoryDecisions())(self.program, member.member_id, actor="tester")
         assert isinstance(outcome, Receipt), outcome
 
     def merge(self, ending: Address, staying: Address) -> None:

@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from loyalty.adapters.dynamodb.audit import DynamoAudit
 from loyalty.adapters.dynamodb.codec import entry_of, plain, wire
+from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.domain.errors import Rejected
@@ -171,7 +172,7 @@ def test_erasure_leaves_no_word_about_the_member_and_a_journal_that_holds(world:
     member_id = world.live()
     world.post(BILL, Earn(40), reason="reason of Bill")
     before = world.audit.check(world.program, member_id).amounts
-    EraseMember(world.ledger)(world.program, member_id, actor="operator")
+    EraseMember(world.ledger, DynamoDecisions(world.client, TABLE))(world.program, member_id, actor="operator")
     report = world.audit.check(world.program, member_id)
     assert report.findings == ()
     assert report.amounts == before
@@ -185,7 +186,7 @@ def test_erasure_leaves_no_word_about_the_member_and_a_journal_that_holds(world:
 
 def test_somebody_who_comes_back_after_erasure_is_a_new_member(world: World) -> None:
     member_id = world.live()
-    EraseMember(world.ledger)(world.program, member_id, actor="operator")
+    EraseMember(world.ledger, DynamoDecisions(world.client, TABLE))(world.program, member_id, actor="operator")
     returned = world.post(SARAH, Earn(7))
     assert returned.member_id != member_id
     assert returned.after.available == 7
@@ -207,7 +208,7 @@ def test_merged_members_keep_both_histories_and_the_sum_of_points(world: World) 
         assert found.amounts == both
     assert world.findings(sarah) == []
     assert world.findings(bill) == []
-    EraseMember(world.ledger)(world.program, bill, actor="operator")
+    EraseMember(world.ledger, DynamoDecisions(world.client, TABLE))(world.program, bill, actor="operator")
     assert world.findings(sarah) == []
     assert world.findings(bill) == []
     assert "sarah" not in repr(world.readable())

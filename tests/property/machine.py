@@ -41,6 +41,7 @@ from loyalty.services.merge_members import MergeMembers
 from loyalty.services.posting import Ledger
 from tests.builders import a_program
 from tests.fakes.clocks import SeededRandomness
+from tests.fakes.memory_decisions import MemoryDecisions
 from tests.fakes.naive_ledger import REUSED, Answer
 from tests.fakes.troubled_ledger import Crash, Trouble, TroubledLedger
 from tests.property import steps
@@ -219,7 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if person is None:
             return
         member_id = chosen.ids[id(person)]
-        erase = EraseMember(self.ledger)
+        erase = EraseMember(self.ledger, MemoryDecisions())
         self._try(trouble, lambda: erase(chosen.program, member_id, actor="tester"))
         self.troubled.expect(None)
         assert isinstance(erase(chosen.program, member_id, actor="tester"), Receipt)

@@ -12,6 +12,7 @@ from loyalty.domain.ledger.entry import Entry, EntryKind, Source
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.program import Program
 from loyalty.ports import Claim, Receipt, Redirect
+from loyalty.review_ports import DecisionStore
 from loyalty.services.identify_member import CLAIMED
 from loyalty.services.posting import Ledger
 
@@ -20,12 +21,14 @@ from loyalty.services.posting import Ledger
 class EraseMember:
     """Removes personal data of a member and of all members merged into it.
 
-    What goes: profile, every reason and detail in the journal, and whatever led from an address to the member.
-    What stays: points, times, sources and the hash chain, which covers the erased words by a salted digest only.
+    What goes: profile, every reason and detail in the journal, whatever led from an address to the member, and what
+    decisions on reviews said of them. What stays: points, times, sources, that a review was decided on, and the hash
+    chain, which covers the erased words by a salted digest only.
     Every step can be repeated, so an erasure that broke off is finished by running it again.
     """
 
     ledger: Ledger
+    decisions: DecisionStore
 
     def __call__(self, program: Program, member_id: MemberId, *, actor: str) -> Receipt | Refusal:
         """Erase a member; the answer is the notice that says so.
@@ -38,6 +41,7 @@ class EraseMember:
         return self._erase(program, member_id, actor)
 
     def _erase(self, program: Program, member_id: MemberId, actor: str) -> Receipt | Refusal:
+        self.decisions.forget(program.slug, member_id)
         store = self.ledger.store
         journal = list(store.journal(program.slug, member_id))
         store.forget_addresses(program, _claims(journal, member_id), self._redirects(program, journal, member_id))
