@@ -33,8 +33,8 @@ from tests.fakes.memory_vault import MemoryVault
 class World:
     """Two programs of one account, since private keys share an account: ``candles``, and ``soaps`` beside it."""
 
-    def __init__(self) -> None:
-        self.account = FakeAccount()
+    def __init__(self, account: FakeAccount | None = None) -> None:
+        self.account = account or FakeAccount()
         self.clock = self.account.clock
         self.vault = MemoryVault()
         self.store = MemoryLedger()

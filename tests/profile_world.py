@@ -25,6 +25,7 @@ from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.run_sync import RunSync
 from loyalty.services.walk_members import Walked, WalkMembers
 from tests.fakes.clocks import SeededRandomness
+from tests.fakes.klaviyo_wire import FakeAccount
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_profiles import MemoryMarks
 from tests.fakes.memory_queues import MemoryQueue
@@ -47,8 +48,8 @@ class Waiting:
 class ProfileWorld(World):
     """Members by short names, e-mail addresses made of them."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, account: FakeAccount | None = None) -> None:
+        super().__init__(account)
         self.events = MemoryQueue()
         self._waiting: list[Waiting] = []
         self._numbers = itertools.count()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -58,6 +59,7 @@ def play(world: ProfileWorld, step: str, with_what: Any) -> None:
             world.account.goes_wrong(**with_what)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, max_size=8), st.sampled_from(["newest_first", "shuffled"]), st.booleans())
 def test_every_profile_ends_at_the_newest_state(script: list[tuple[str, Any]], order: Any, first_sync: bool) -> None:
