@@ -32,7 +32,7 @@ class KlaviyoSetup:
     def connections(self) -> KlaviyoConnections:
         """Klaviyo for this deployment's programs."""
         clock, session = SystemClock(), new_session()
-        app = AppSecret(StoredSecret(self.client("secretsmanager"), self.app_secret, clock))
+        app = AppSecret(StoredSecret(lambda: self.client("secretsmanager"), self.app_secret, clock))
         keeper = TokenKeeper(
             DynamoPrograms(self.client("dynamodb"), self.table),
             KmsVault(self.client("kms"), self.credentials_key_id),

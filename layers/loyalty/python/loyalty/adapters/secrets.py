@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,7 +23,8 @@ REMEMBERED_FOR = timedelta(minutes=5)
 class StoredSecret:
     """One secret, read when it is first needed and remembered for a while."""
 
-    def __init__(self, client: SecretsManagerClient, secret_id: str, clock: Clock) -> None:
+    def __init__(self, client: Callable[[], SecretsManagerClient], secret_id: str, clock: Clock) -> None:
+        """``client`` is asked for the first time that the secret is: many a process never needs it."""
         self._client = client
         self._secret_id = secret_id
         self._clock = clock
@@ -39,7 +41,7 @@ class StoredSecret:
         now = self._clock.now()
         if self._read_at is None or not timedelta() <= now - self._read_at < REMEMBERED_FOR:
             with service_errors("The secret store"):
-                self._value = self._client.get_secret_value(SecretId=self._secret_id).get("SecretString", "")
+                self._value = self._client().get_secret_value(SecretId=self._secret_id).get("SecretString", "")
             self._read_at = now
         return self._value
 

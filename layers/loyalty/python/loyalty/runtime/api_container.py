@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-
-from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
@@ -47,4 +44,4 @@ def admission(client: DynamoDBClient, settings: WithTable, operator: OperatorKey
 
 def dynamodb(settings: WithTable) -> DynamoDBClient:
     """A client of the table."""
-    return boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    return settings.aws.dynamodb

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import boto3
-
-from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
@@ -65,9 +62,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         resume=journey.resume,
         feeds=KeepReviewFeeds(
             journey.admit,
-            DynamoReviewFeeds(
-                boto3.client("dynamodb", region_name=settings.region, config=CONFIG), settings.table_name
-            ),
+            DynamoReviewFeeds(settings.aws.dynamodb, settings.table_name),
             access.vault,
             access.clock,
         ),
@@ -87,8 +82,7 @@ def serve_sync(settings: KlaviyoConnectionSettings) -> ServeSync:
 def connect_journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings) -> Journey:
     """What ``oauth_callback`` does."""
     access = KlaviyoAccess.of(settings)
-    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
-    secrets = boto3.client("secretsmanager", region_name=settings.region, config=CONFIG)
+    client = settings.aws.dynamodb
     randomness = SystemRandomness()
     establish = EstablishConnection(
         programs=access.programs,
@@ -103,7 +97,9 @@ def connect_journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings)
             programs=access.programs,
             counter=DynamoRequestCounter(client, settings.table_name),
             clock=access.clock,
-            operator=OperatorSecret(StoredSecret(secrets, settings.operator_key_secret, access.clock)),
+            operator=OperatorSecret(
+                StoredSecret(lambda: settings.aws.secrets, settings.operator_key_secret, access.clock)
+            ),
         ),
         authorize=AuthorizeProgram(establish, access.oauth, access.app, access.vault, access.clock, randomness),
         resume=Resume(_requeue(settings, access), _wake(settings, access), access.clock),
@@ -113,8 +109,8 @@ def connect_journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings)
 def look_after_connections(settings: KlaviyoUpkeepSettings) -> LookAfterConnections:
     """What ``klaviyo_upkeep`` does."""
     access, randomness = KlaviyoAccess.of(settings), SystemRandomness()
-    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
-    sqs = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    client = settings.aws.dynamodb
+    sqs = settings.aws.sqs
     return LookAfterConnections(
         programs=access.programs,
         klaviyo=access.klaviyo,
@@ -135,7 +131,7 @@ def look_after_connections(settings: KlaviyoUpkeepSettings) -> LookAfterConnecti
 def _requeue(
     settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings, access: KlaviyoAccess
 ) -> RequeueOwed:
-    sqs, randomness = boto3.client("sqs", region_name=settings.region, config=CONFIG), SystemRandomness()
+    sqs, randomness = settings.aws.sqs, SystemRandomness()
     return RequeueOwed(
         outbox=_outbox(settings),
         events=SqsQueue(sqs, settings.events_queue_url, access.clock, randomness),
@@ -147,8 +143,8 @@ def _requeue(
 def _wake(
     settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings, access: KlaviyoAccess
 ) -> WakeSyncs:
-    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
-    sqs = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    client = settings.aws.dynamodb
+    sqs = settings.aws.sqs
     return WakeSyncs(
         jobs=DynamoProfileJobs(client, settings.table_name),
         syncs=DynamoFullSyncs(client, settings.table_name),
@@ -158,26 +154,26 @@ def _wake(
 
 
 def _notes(settings: KlaviyoConnectionSettings) -> DynamoConnectionNotes:
-    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    client = settings.aws.dynamodb
     return DynamoConnectionNotes(client, settings.table_name)
 
 
 def _reconciliations(settings: KlaviyoConnectionSettings) -> DynamoReconciliations:
-    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    client = settings.aws.dynamodb
     return DynamoReconciliations(client, settings.table_name)
 
 
 def _begin_replay(settings: KlaviyoConnectionSettings, access: KlaviyoAccess) -> BeginReplay:
-    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
-    sqs = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    client = settings.aws.dynamodb
+    sqs = settings.aws.sqs
     queue = SqsQueue(sqs, settings.events_queue_url, access.clock, SystemRandomness())
     return BeginReplay(DynamoReplays(client, settings.table_name), queue)
 
 
 def _sent(settings: KlaviyoConnectionSettings) -> DynamoSentEvents:
-    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    client = settings.aws.dynamodb
     return DynamoSentEvents(client, settings.table_name)
 
 
 def _outbox(settings: OauthCallbackSettings | KlaviyoConnectionSettings | KlaviyoUpkeepSettings) -> DynamoOutbox:
-    return DynamoOutbox(boto3.client("dynamodb", region_name=settings.region, config=CONFIG), settings.table_name)
+    return DynamoOutbox(settings.aws.dynamodb, settings.table_name)

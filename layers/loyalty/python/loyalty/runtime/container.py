@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-
-from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.feed import DynamoFeed
@@ -108,13 +105,13 @@ def events_lane(settings: KlaviyoEventsSettings) -> EventsLane:
 
 
 def _dynamodb(settings: Settings) -> DynamoDBClient:
-    return boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    return settings.aws.dynamodb
 
 
 def _sqs(settings: Settings) -> SQSClient:
-    return boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    return settings.aws.sqs
 
 
 def _vault(settings: WithCredentials) -> KmsVault:
-    client = boto3.client("kms", region_name=settings.region, config=CONFIG)
+    client = settings.aws.kms
     return KmsVault(client, settings.credentials_key_id)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import boto3
-
-from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
 from loyalty.adapters.dynamodb.keys import DUE_SHARDS
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
@@ -26,7 +23,7 @@ def begin_sweep(settings: ExpiryWarningsSettings) -> BeginSweep:
 
 def sweep_due(settings: DueSweepSettings) -> SweepDue:
     """What ``due_sweep`` does."""
-    client = boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    client = settings.aws.dynamodb
     clock = SystemClock()
     return SweepDue(
         programs=DynamoPrograms(client, settings.table_name),
@@ -39,7 +36,7 @@ def sweep_due(settings: DueSweepSettings) -> SweepDue:
 
 
 def _queue(settings: WithSweepsQueue) -> SqsQueue:
-    client = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    client = settings.aws.sqs
     return SqsQueue(client, settings.sweeps_queue_url, SystemClock(), SystemRandomness())
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-import boto3
-
-from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.call_permits import DynamoCallPermits
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.klaviyo.connections import KlaviyoClients, KlaviyoConnections, new_session
@@ -35,15 +32,13 @@ class KlaviyoAccess:
     @classmethod
     def of(cls, settings: WithKlaviyoApp) -> Self:
         """Build it from a function's settings."""
-        region, clock = settings.region, SystemClock()
-        dynamodb = boto3.client("dynamodb", region_name=region, config=CONFIG)
+        dynamodb, clock = settings.aws.dynamodb, SystemClock()
         programs = DynamoPrograms(dynamodb, settings.table_name)
-        vault = KmsVault(boto3.client("kms", region_name=region, config=CONFIG), settings.credentials_key_id)
-        secrets = boto3.client("secretsmanager", region_name=region, config=CONFIG)
-        app = AppSecret(StoredSecret(secrets, settings.klaviyo_app_secret, clock))
+        vault = KmsVault(settings.aws.kms, settings.credentials_key_id)
+        app = AppSecret(StoredSecret(lambda: settings.aws.secrets, settings.klaviyo_app_secret, clock))
         session = new_session()
         oauth = KlaviyoOAuth(session, settings.klaviyo_base_url, app)
-        notices = SnsNotices(boto3.client("sns", region_name=region, config=CONFIG), settings.notification_topic)
+        notices = SnsNotices(settings.aws.sns, settings.notification_topic)
         keeper = TokenKeeper(programs, vault, oauth, notices, clock)
         permits = DynamoCallPermits(dynamodb, settings.table_name, clock)
         clients = KlaviyoClients(settings.klaviyo_base_url, clock, session=session, permits=permits)

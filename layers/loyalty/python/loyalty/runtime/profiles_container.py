@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-
-from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
@@ -82,14 +79,14 @@ def _import_in_bulk(settings: KlaviyoProfilesSettings | KlaviyoSyncSettings) -> 
 
 
 def _queue(settings: Settings, url: str) -> SqsQueue:
-    client = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    client = settings.aws.sqs
     return SqsQueue(client, url, SystemClock(), SystemRandomness())
 
 
 def _give_back(settings: Settings, url: str) -> Return:
-    client = boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    client = settings.aws.sqs
     return Return(SqsVisibility(client, url), SystemRandomness())
 
 
 def _dynamodb(settings: WithTable) -> DynamoDBClient:
-    return boto3.client("dynamodb", region_name=settings.region, config=CONFIG)
+    return settings.aws.dynamodb

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import boto3
-
-from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
@@ -28,8 +25,7 @@ from loyalty.services.read_members import Members
 def program_api(settings: ProgramApiSettings) -> ProgramApi:
     """What ``program_api`` does."""
     client, clock, randomness = dynamodb(settings), SystemClock(), SystemRandomness()
-    secrets = boto3.client("secretsmanager", region_name=settings.region, config=CONFIG)
-    operator = OperatorSecret(StoredSecret(secrets, settings.operator_key_secret, clock))
+    operator = OperatorSecret(StoredSecret(lambda: settings.aws.secrets, settings.operator_key_secret, clock))
     table = settings.table_name
     admit, keep_settings = admission(client, settings, operator), KeepSettings(DynamoSettings(client, table), clock)
     ledger = Ledger(DynamoLedger(client, table), clock, randomness)

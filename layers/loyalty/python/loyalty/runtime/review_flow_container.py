@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import boto3
-
-from loyalty.adapters.aws import CONFIG
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.runtime.api_container import admission, dynamodb
@@ -15,7 +12,7 @@ from loyalty.services.take_flow_review import TakeFlowReview
 
 def take_flow_review(settings: ReviewFlowSettings) -> TakeFlowReview:
     """What ``review_flow`` does."""
-    clock, sqs = SystemClock(), boto3.client("sqs", region_name=settings.region, config=CONFIG)
+    clock, sqs = SystemClock(), settings.aws.sqs
     return TakeFlowReview(
         admit=admission(dynamodb(settings), settings, NoOperator()),
         queue=SqsQueue(sqs, settings.reviews_queue_url, clock, SystemRandomness()),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from loyalty.domain.errors import Misconfigured
+from loyalty.runtime.aws_clients import AwsClients
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/]+")]
@@ -21,6 +23,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     region: Text = Field(validation_alias="AWS_REGION")
+
+    @cached_property
+    def aws(self) -> AwsClients:
+        """AWS clients for what these settings name."""
+        return AwsClients(self.region)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
