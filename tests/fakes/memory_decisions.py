@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.moments import utc_text
 from loyalty.domain.review_decisions import ReviewDecision
 from loyalty.domain.review_tally import Tally
 from loyalty.review_ports import ReviewChange
@@ -89,9 +90,7 @@ class MemoryDecisions:
         self.decisions[(program, stored.review_key)] = stored
         if stored.version == 1 and member_id:
             at = stored.submitted_at or stored.decided_at
-            self.listed.setdefault((program, member_id), {})[f"{at.isoformat()}#{stored.review_key}"] = (
-                stored.review_key
-            )
+            self.listed.setdefault((program, member_id), {})[f"{utc_text(at)}#{stored.review_key}"] = stored.review_key
         if change.tally is not None:
             self.tallies[(program, member_id)] = replace(change.tally, version=change.tally.version + 1)
         if change.text:

@@ -58,6 +58,7 @@ RULE_OPERATIONS = (
         "members:read",
         ReviewDecisionDocument,
         details="By the review's id or its event's. For a review that never arrived: what stands in its way.",
+        errors=(400,),
     ),
     Operation(
         "read_member_reviews",
