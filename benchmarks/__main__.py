@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import adjustment, cold_import, due_sweep, layer_sizes, ledger_core, posting_units
+from benchmarks import adjustment, cold_import, due_sweep, layer_sizes, ledger_core, posting_units, review_intake
 from benchmarks.result import Result, write
 
 FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
@@ -18,6 +18,7 @@ SUITES: tuple[Callable[[], Iterator[Result]], ...] = (
     posting_units.results,
     due_sweep.results,
     adjustment.results,
+    review_intake.results,
     cold_import.results,
     layer_sizes.results,
 )

@@ -25,7 +25,8 @@ class _Message(BaseModel):
 
     def to_json(self) -> str:
         """The message's body. ASCII only, because SQS refuses some characters that JSON allows."""
-        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
+        text = self.model_dump_json()
+        return text if text.isascii() else json.dumps(self.model_dump(mode="json"), separators=(",", ":"))
 
 
 class ReviewMessage(_Message):

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import boto3
+
+from loyalty.adapters.aws import BY_THE_HUNDRED
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.feed import DynamoFeed
@@ -51,7 +54,12 @@ def intake_reviews(settings: ReviewWebhookSettings) -> IntakeReviews:
     client, clock = _dynamodb(settings), SystemClock()
     return IntakeReviews(
         programs=RecentPrograms(DynamoPrograms(client, settings.table_name), _vault(settings), clock),
-        queue=SqsQueue(_sqs(settings), settings.reviews_queue_url, clock, SystemRandomness()),
+        queue=SqsQueue(
+            boto3.client("sqs", region_name=settings.region, config=BY_THE_HUNDRED),
+            settings.reviews_queue_url,
+            clock,
+            SystemRandomness(),
+        ),
         notes=DynamoConnectionNotes(client, settings.table_name),
         clock=clock,
     )
