@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from loyalty.domain.errors import LoyaltyError
-from loyalty.domain.identity import ProgramSlug
-from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
-from loyalty.domain.oauth import Attempt, Ticket, Tokens
-from loyalty.domain.program import Program
-from loyalty.domain.reconciliation import Reconciliation
-from loyalty.domain.review_feeds import ReviewFeed
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from loyalty.domain.errors import LoyaltyError
+    from loyalty.domain.identity import ProgramSlug
+    from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
+    from loyalty.domain.oauth import Attempt, Ticket, Tokens
+    from loyalty.domain.program import Program
+    from loyalty.domain.reconciliation import Reconciliation
+    from loyalty.domain.review_feeds import ReviewFeed
 
 
 class OAuthRecords(Protocol):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from loyalty.domain.call_windows import Window
-from loyalty.domain.identity import MemberId, ProgramSlug
-from loyalty.domain.ledger.entry import Delivery, Entry
-from loyalty.domain.replay import Replay
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from loyalty.domain.call_windows import Window
+    from loyalty.domain.identity import MemberId, ProgramSlug
+    from loyalty.domain.ledger.entry import Delivery, Entry
+    from loyalty.domain.replay import Replay
 
 
 class CallPermits(Protocol):

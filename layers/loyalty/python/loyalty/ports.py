@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from loyalty.connection_ports import ReviewListing
-from loyalty.domain.api_keys import ApiKey
-from loyalty.domain.connection import Connection, ConnectionMode
-from loyalty.domain.identity import MemberId, ProgramSlug
-from loyalty.domain.ledger.amounts import Amounts
-from loyalty.domain.ledger.commands import CommandKey
-from loyalty.domain.ledger.decisions import Posting
-from loyalty.domain.ledger.entry import Delivery, Entry, EntryKind, Reversal
-from loyalty.domain.ledger.member import Member
-from loyalty.domain.ledger.verify import Finding
-from loyalty.domain.program import Program
-from loyalty.domain.telling import MetricEvent, ProfileState
 from loyalty.flow_ports import FlowDrafts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from loyalty.domain.api_keys import ApiKey
+    from loyalty.domain.connection import Connection, ConnectionMode
+    from loyalty.domain.identity import MemberId, ProgramSlug
+    from loyalty.domain.ledger.amounts import Amounts
+    from loyalty.domain.ledger.commands import CommandKey
+    from loyalty.domain.ledger.decisions import Posting
+    from loyalty.domain.ledger.entry import Delivery, Entry, EntryKind, Reversal
+    from loyalty.domain.ledger.member import Member
+    from loyalty.domain.ledger.verify import Finding
+    from loyalty.domain.program import Program
+    from loyalty.domain.telling import MetricEvent, ProfileState
 
 
 class Clock(Protocol):

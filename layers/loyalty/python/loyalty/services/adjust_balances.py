@@ -24,7 +24,7 @@ from loyalty.contracts.adjustments import (
     read_idempotency_key,
     warnings_for,
 )
-from loyalty.contracts.klaviyo_reviews import review_key
+from loyalty.contracts.review_facts import canonical_name
 from loyalty.domain.adjustments import Direction, UnknownMember
 from loyalty.domain.api_keys import Scope
 from loyalty.domain.errors import Conflict, KeyReused, Transient
@@ -182,7 +182,7 @@ class AdjustBalances:
     def _command(self, asked: _Asked, index: int, item: AdjustmentForm) -> Command:
         now = self.clock.now()
         if review := _review_of(asked, item):
-            key = CommandKey("review", review_key(review, None, None), natural=True)
+            key = CommandKey("review", canonical_name(review), natural=True)
         elif item.idempotency_key:
             key = CommandKey("adjust", f"item|{item.idempotency_key}")
         elif asked.header_key:
