@@ -10,13 +10,20 @@ import pytest
 from local.inspection import Inspection
 from local.records import Records
 from local.stack import Stack, running_stack
+from tests.e2e.watch import Watch
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The product as `sam deploy` made it, on an emulator that enforces permissions, with a connected program."""
+    """The product as `sam deploy` made it, on an emulator that enforces permissions, with a connected program.
+
+    When all tests are over, whatever it has logged, stored and answered is looked through for what must not be there.
+    """
     with running_stack("e2e") as running:
-        yield running
+        watch = Watch(running)
+        with watch.watching():
+            yield running
+        assert watch.findings() == []
 
 
 @pytest.fixture

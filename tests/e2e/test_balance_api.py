@@ -116,6 +116,11 @@ def test_the_operator_opens_a_program(stack: Stack, customer: str) -> None:
         (b'[{"email": "{{ person.email }}", "amount": 1, "reason": "r"}]', 422),
         (b"[" * 50_000, 400),
         (b"\xff\xfe", 400),
+        ('[{"email": "a@x.com", "amount": 1, "reason": "r"}]'.encode("utf-16"), 400),
+        (b'[{"email": "a@x.com", "amount": 1, "amount": 2, "reason": "r"}]', 400),
+        (b'[{"email": "a@x.com", "amount": ' + b"9" * 5_000 + b', "reason": "r"}]', 400),
+        (b'[{"email": "a@x.com", "amount": 99999999999999999999, "reason": "r"}]', 422),
+        ('[{"email": "sarah@\N{KELVIN SIGN}laviyo.com", "amount": 1, "reason": "r"}]'.encode(), 422),
     ],
 )
 def test_hostile_bodies_are_4xx(call: Call, body: bytes, status: int) -> None:
