@@ -1,4 +1,4 @@
-"""Sweeps a shard of the due index: warns, lets points expire, activates, releases."""
+"""Sweeps a shard of the due index, or a program under changed terms: warns, lets expire, activates, releases."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ sweep = UseCase(DueSweepSettings, due_container.sweep_due)
 
 @invocation
 def lambda_handler(event: Event, context: LambdaContext) -> Answer:
-    """Sweep the shards that the messages name; those to be tried again are named in the answer."""
+    """Sweep the shards and programs that the messages name; those to be tried again are named in the answer."""
     return batch.each_message(event, lambda message: report(sweep()(message.body, seconds=batch.seconds_left(context))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Earn, Erase, Identify
 from loyalty.profile_ports import Enrolled
 from tests.contract.storage import Pen
@@ -53,3 +53,14 @@ def test_programs_have_rosters_of_their_own(pen: Pen) -> None:
     pen.write("sarah", Earn(10))
     assert pen.storage.roster.count(ProgramSlug("soaps")) == 0
     assert pen.storage.roster.page(ProgramSlug("soaps"), after="", limit=10) == ([], "")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 100])
+def test_ids_come_in_the_same_order_and_end(pen: Pen, limit: int) -> None:
+    for name in NAMES:
+        pen.write(name, Earn(10))
+    found: list[MemberId] = []
+    while page := pen.storage.roster.ids(pen.program.slug, after=found[-1] if found else "", limit=limit):
+        assert len(page) <= limit
+        found += page
+    assert found == sorted(pen.id_of(name) for name in NAMES)

@@ -113,6 +113,10 @@ class MemoryLedger:
         page = [Enrolled(each, (program, each.member_id) in self.owed_since) for each in members[:limit]]
         return page, page[-1].member.member_id if len(members) > limit else ""
 
+    def ids(self, program: ProgramSlug, *, after: str, limit: int) -> list[MemberId]:
+        stored = [(each, found) for (slug, each), found in self.stored.items() if slug == program and each > after]
+        return sorted(each for each, found in stored if isinstance(found, Member))[:limit]
+
     def owed_counts(self, program: ProgramSlug, *, most: int) -> tuple[int, int]:
         events, _ = self.owed_events(program, before=datetime.max.replace(tzinfo=UTC), limit=most)
         return len(events), len(self.owed_profiles(program, limit=most))

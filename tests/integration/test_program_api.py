@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -98,7 +99,9 @@ def account() -> Iterator[DynamoDBClient]:
             patch.setenv(name, "testing")
         secrets = boto3.client("secretsmanager", region_name=REGION)
         arn = secrets.create_secret(Name="operator", SecretString=OPERATOR)["ARN"]
-        for name, value in {"AWS_REGION": REGION, "TABLE_NAME": TABLE, "OPERATOR_KEY_SECRET": arn}.items():
+        queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="sweeps")["QueueUrl"]
+        names = {"AWS_REGION": REGION, "TABLE_NAME": TABLE, "OPERATOR_KEY_SECRET": arn, "SWEEPS_QUEUE_URL": queue}
+        for name, value in names.items():
             patch.setenv(name, value)
         client = boto3.client("dynamodb", region_name=REGION)
         create_table(client, TABLE)
@@ -127,6 +130,13 @@ def api(account: DynamoDBClient) -> Iterator[Api]:
     yield api
     for item in account.scan(TableName=TABLE)["Items"]:
         account.delete_item(TableName=TABLE, Key={name: item[name] for name in ("pk", "sk")})
+
+
+def announced() -> int:
+    """How many messages to settle a program wait for the settings to be stored."""
+    queue, url = boto3.client("sqs", region_name=REGION), os.environ["SWEEPS_QUEUE_URL"]
+    counts = queue.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])
+    return int(counts["Attributes"]["ApproximateNumberOfMessagesDelayed"])
 
 
 def refused(answer: Answered) -> tuple[int, str]:
@@ -212,6 +222,17 @@ def test_a_changed_expiry_policy_is_a_new_revision_from_today_on(api: Api, accou
     assert (terms["expiry_revision"]["N"], len(terms["expiry_past"]["L"])) == ("1", 1)
     (expiring,) = api.member().document["expiry_schedule"]
     assert expiring["points"] == 100
+
+
+def test_a_change_of_due_times_has_all_members_looked_at(api: Api) -> None:
+    """R72, R183: changed terms hold from then on, for members too whom no sweep would visit for a long time."""
+    before = announced()
+    assert api.change('"1"', balance_cap=1000, name="Wax").status == 200
+    assert announced() == before
+    assert api.change('"2"', warning_days=[45, 3]).status == 200
+    assert announced() == before + 1
+    assert refused(api.change('"2"', warning_days=[5]))[0] == 412
+    assert announced() == before + 1
 
 
 def test_keys_are_made_rotated_and_revoked(api: Api) -> None:

@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "REVIEWS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/reviews",
     "EVENTS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/events",
     "PROFILES_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/profiles.fifo",
+    "SWEEPS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/sweeps",
     "SYNCS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/000000000000/syncs",
     "KLAVIYO_BASE_URL": "https://a.klaviyo.com",
     "KLAVIYO_APP_SECRET": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:KlaviyoApp",

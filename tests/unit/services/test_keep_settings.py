@@ -13,6 +13,7 @@ from loyalty.domain.review_rule import ReviewApp, ReviewRule
 from loyalty.services.keep_settings import KeepSettings
 from tests.builders import a_connection, a_program
 from tests.fakes.clocks import FixedClock
+from tests.fakes.memory_queues import MemoryQueue
 
 CONNECT = "https://api.example.com/v1/programs/candles/klaviyo/connect"
 
@@ -32,7 +33,7 @@ def switched(store: Settings, connection: Connection | None, *, before: bool, af
     rule = {"enabled": after, "points": 50, "verified_only": True}
     document = settings_form(program).model_dump() | {"review_rule": rule}
     form: SettingsForm = filled_in(SettingsForm, document, "settings")
-    KeepSettings(store, FixedClock())(program, form, program.version, CONNECT)
+    KeepSettings(store, FixedClock(), MemoryQueue())(program, form, program.version, CONNECT)
 
 
 def test_with_a_private_key_the_review_rule_cannot_be_switched_on() -> None:
@@ -67,7 +68,7 @@ def test_other_review_apps_need_no_connection(app: ReviewApp) -> None:
     """R100, R188: a flow's webhook and Judge.me bring their own proof of who is calling."""
     store = Settings()
     rule = ReviewRule(app=app)
-    KeepSettings(store, FixedClock()).review_rule(a_program(connection=None), rule, 1, CONNECT)
+    KeepSettings(store, FixedClock(), MemoryQueue()).review_rule(a_program(connection=None), rule, 1, CONNECT)
     assert store.kept[0].review_rule.app is app
 
 
@@ -83,7 +84,9 @@ def test_an_explicit_rule_that_cannot_work_is_refused_even_if_it_was_on() -> Non
     for connection, code in ((None, "klaviyo_not_connected"), (a_connection(), "oauth_required")):
         store = Settings()
         with pytest.raises(StateForbids) as refused:
-            KeepSettings(store, FixedClock()).review_rule(a_program(connection=connection), ReviewRule(), 1, CONNECT)
+            KeepSettings(store, FixedClock(), MemoryQueue()).review_rule(
+                a_program(connection=connection), ReviewRule(), 1, CONNECT
+            )
         assert (refused.value.code, store.kept) == (code, [])
 
 
@@ -91,7 +94,7 @@ def test_an_edited_rule_is_a_new_version_from_now_on_and_remembers_the_one_befor
     """R99."""
     store, clock = Settings(), FixedClock()
     program = a_program(connection=a_connection(mode=ConnectionMode.OAUTH))
-    keep = KeepSettings(store, clock)
+    keep = KeepSettings(store, clock, MemoryQueue())
     edited = keep.review_rule(program, ReviewRule(points=70), program.version, CONNECT)
     assert (edited.version, edited.review_rule.version) == (program.version + 1, 2)
     assert (edited.review_rule.since, edited.review_rule.past) == (clock.now(), (program.review_rule,))

@@ -35,6 +35,9 @@ class Roster(Protocol):
         The last page is after "".
         """
 
+    def ids(self, program: ProgramSlug, *, after: str, limit: int) -> list[MemberId]:
+        """Member ids in their order, from behind the id ``after`` on; none at the end. Reads no member."""
+
 
 class ProfileMarks(Protocol):
     """The outbox marks of many members at a time."""

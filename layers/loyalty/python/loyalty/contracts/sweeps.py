@@ -1,4 +1,4 @@
-"""The message that has one shard of the due index swept."""
+"""The messages of sweeps: one shard of the due index, or everybody in a program whose terms were changed."""
 
 from __future__ import annotations
 
@@ -34,3 +34,20 @@ class SweepShard(BaseModel):
             return cls.model_validate_json(message)
         except ValidationError as error:
             raise Invalid("This is not a message of a sweep.", code="unreadable_message") from error
+
+
+class ProgramToSettle(BaseModel):
+    """Attend to all members of ``program``, from behind the member ``after`` on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    program: str
+    after: str = ""
+
+    @classmethod
+    def read(cls, message: str) -> ProgramToSettle | None:
+        """Take a message apart; None if it is about something else."""
+        try:
+            return cls.model_validate_json(message)
+        except ValidationError:
+            return None

@@ -6,13 +6,15 @@ from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
 from loyalty.adapters.dynamodb.keys import DUE_SHARDS
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.dynamodb.roster import DynamoRoster
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemClock, SystemRandomness
-from loyalty.ports import DueMember
+from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.runtime.observability import logger, report_error
 from loyalty.runtime.settings import DueSweepSettings, ExpiryWarningsSettings, WithSweepsQueue
 from loyalty.services.begin_sweep import BeginSweep
 from loyalty.services.posting import Ledger
+from loyalty.services.settle_program import AttendToMessage, SettleProgram
 from loyalty.services.sweep_due import SweepDue
 
 
@@ -21,17 +23,30 @@ def begin_sweep(settings: ExpiryWarningsSettings) -> BeginSweep:
     return BeginSweep(_queue(settings), SystemClock(), DUE_SHARDS)
 
 
-def sweep_due(settings: DueSweepSettings) -> SweepDue:
+def sweep_due(settings: DueSweepSettings) -> AttendToMessage:
     """What ``due_sweep`` does."""
     client = settings.aws.dynamodb
-    clock = SystemClock()
-    return SweepDue(
-        programs=DynamoPrograms(client, settings.table_name),
-        ledger=Ledger(DynamoLedger(client, settings.table_name), clock, SystemRandomness()),
-        index=DynamoDueIndex(client, settings.table_name),
-        queue=_queue(settings),
-        clock=clock,
-        failed=_member_failed,
+    clock, table, queue = SystemClock(), settings.table_name, _queue(settings)
+    programs, index = DynamoPrograms(client, table), DynamoDueIndex(client, table)
+    ledger = Ledger(DynamoLedger(client, table), clock, SystemRandomness())
+    return AttendToMessage(
+        SweepDue(
+            programs=programs,
+            ledger=ledger,
+            index=index,
+            queue=queue,
+            clock=clock,
+            failed=lambda member, error: _member_failed(member.program, member.member_id, error),
+        ),
+        SettleProgram(
+            programs=programs,
+            ledger=ledger,
+            index=index,
+            roster=DynamoRoster(client, table),
+            queue=queue,
+            clock=clock,
+            failed=_member_failed,
+        ),
     )
 
 
@@ -40,6 +55,6 @@ def _queue(settings: WithSweepsQueue) -> SqsQueue:
     return SqsQueue(client, settings.sweeps_queue_url, SystemClock(), SystemRandomness())
 
 
-def _member_failed(member: DueMember, error: Exception) -> None:
-    with logger.append_context_keys(program=member.program, member_id=member.member_id):
+def _member_failed(program: ProgramSlug, member_id: MemberId, error: Exception) -> None:
+    with logger.append_context_keys(program=program, member_id=member_id):
         report_error("due member not attended to", error)

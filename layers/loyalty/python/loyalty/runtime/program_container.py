@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
@@ -9,7 +12,9 @@ from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.settings_store import DynamoSettings
 from loyalty.adapters.secrets import OperatorSecret, StoredSecret
+from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.ports import QueueMessage
 from loyalty.runtime.api_container import admission, dynamodb
 from loyalty.runtime.program_api import ProgramApi
 from loyalty.runtime.rules_api import RulesApi
@@ -27,7 +32,8 @@ def program_api(settings: ProgramApiSettings) -> ProgramApi:
     client, clock, randomness = dynamodb(settings), SystemClock(), SystemRandomness()
     operator = OperatorSecret(StoredSecret(lambda: settings.aws.secrets, settings.operator_key_secret, clock))
     table = settings.table_name
-    admit, keep_settings = admission(client, settings, operator), KeepSettings(DynamoSettings(client, table), clock)
+    admit = admission(client, settings, operator)
+    keep_settings = KeepSettings(DynamoSettings(client, table), clock, _Sweeps(settings))
     ledger = Ledger(DynamoLedger(client, table), clock, randomness)
     explain = ExplainReviews(DynamoDecisions(client, table), DynamoConnectionNotes(client, table), ledger)
     return ProgramApi(
@@ -38,3 +44,19 @@ def program_api(settings: ProgramApiSettings) -> ProgramApi:
         members=Members(ledger),
         rules=RulesApi(admit, keep_settings, explain),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sweeps:
+    """The queue of sweeps; its client is made when it is used, for most requests never do."""
+
+    settings: ProgramApiSettings
+
+    def send(self, messages: Sequence[QueueMessage]) -> None:
+        """Store all messages.
+
+        Raises:
+            Transient: some are not stored; sending all of them again is safe.
+        """
+        settings = self.settings
+        SqsQueue(settings.aws.sqs, settings.sweeps_queue_url, SystemClock(), SystemRandomness()).send(messages)

@@ -110,7 +110,7 @@ class WithSweepsQueue(Settings):
     sweeps_queue_url: Url = Field(validation_alias="SWEEPS_QUEUE_URL")
 
 
-class ProgramApiSettings(WithTable, WithOperatorKey):
+class ProgramApiSettings(WithTable, WithOperatorKey, WithSweepsQueue):
     """Settings of ``program_api``."""
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from loyalty.contracts.settings import SettingsForm, with_settings
+from loyalty.contracts.sweeps import ProgramToSettle
 from loyalty.domain.errors import Conflict, Outdated
+from loyalty.domain.ledger.terms import Terms
 from loyalty.domain.program import Program
 from loyalty.domain.review_rule import ReviewRule
-from loyalty.ports import Clock
+from loyalty.ports import Clock, MessageQueue, QueueMessage
 from loyalty.services.require_review_app import require_review_app
 
 
@@ -24,12 +26,20 @@ class SettingsStore(Protocol):
         """
 
 
+SETTLE_DELAY = 30
+"""Seconds until members are looked at under changed terms: longer than it takes to store these, or to give up."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeepSettings:
-    """Changes settings, all of them or the review rule alone."""
+    """Changes settings, all of them or the review rule alone.
+
+    A change of terms that moves due times is announced in ``sweeps`` before it is stored, so that none goes unheard.
+    """
 
     store: SettingsStore
     clock: Clock
+    sweeps: MessageQueue
 
     def __call__(self, program: Program, form: SettingsForm, version: int, connect_url: str = "") -> Program:
         """Replace all settings of a program that was read at ``version``; what stays the same makes no new version.
@@ -75,11 +85,21 @@ class KeepSettings:
 
     def _kept(self, program: Program, changed: Program) -> Program:
         if changed is not program:
+            if _due_terms(changed) != _due_terms(program):
+                self.sweeps.send(
+                    [QueueMessage(ProgramToSettle(program=program.slug).model_dump_json(), delay=SETTLE_DELAY)]
+                )
             try:
                 self.store.replace(changed)
             except Conflict as conflict:
                 raise _outdated(None) from conflict
         return changed
+
+
+def _due_terms(program: Program) -> Terms:
+    """The terms that say when things are due; the others are as they are by default."""
+    usual, terms = Terms(), program.terms
+    return replace(terms, balance_cap=usual.balance_cap, overdraft=usual.overdraft, restored_days=usual.restored_days)
 
 
 def _outdated(version: int | None) -> Outdated:

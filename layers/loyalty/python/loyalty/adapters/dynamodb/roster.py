@@ -42,9 +42,7 @@ class DynamoRoster:
         """
         request = self._query(program) | {"Limit": limit}
         if after:
-            key = keys.member(program, MemberId(after))
-            start = {"pk": key.pk, "sk": key.sk, "roster_pk": keys.roster_pk(program), "member_id": after}
-            request["ExclusiveStartKey"] = wire(start)
+            request["ExclusiveStartKey"] = _position(program, MemberId(after))
         with storage_errors():
             page = self._client.query(**request)
         ids = [MemberId(item["member_id"]["S"]) for item in page["Items"]]
@@ -53,6 +51,19 @@ class DynamoRoster:
         enrolled.sort(key=lambda each: each.member.member_id)
         return enrolled, ids[-1] if page.get("LastEvaluatedKey") else ""
 
+    def ids(self, program: ProgramSlug, *, after: str, limit: int) -> list[MemberId]:
+        """Member ids in their order, from behind the id ``after`` on; none at the end. Reads no member.
+
+        Raises:
+            Transient: storage is busy or out of reach.
+        """
+        request = self._query(program) | {"Limit": limit, "ProjectionExpression": "member_id"}
+        if after:
+            request["ExclusiveStartKey"] = _position(program, MemberId(after))
+        with storage_errors():
+            page = self._client.query(**request)
+        return [MemberId(item["member_id"]["S"]) for item in page["Items"]]
+
     def _query(self, program: ProgramSlug) -> dict[str, Any]:
         return {
             "TableName": self._table,
@@ -60,3 +71,9 @@ class DynamoRoster:
             "KeyConditionExpression": "roster_pk = :pk",
             "ExpressionAttributeValues": wire({":pk": keys.roster_pk(program)}),
         }
+
+
+def _position(program: ProgramSlug, after: MemberId) -> dict[str, Any]:
+    """Where in the index a member stands, there or not."""
+    key = keys.member(program, after)
+    return wire({"pk": key.pk, "sk": key.sk, "roster_pk": keys.roster_pk(program), "member_id": after})
