@@ -13,7 +13,7 @@ import click
 from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import MemberId
 from loyalty.services.verify_ledger import Totals, VerifyLedger
-from tallyhook import due_commands, member_commands, program_commands, review_commands
+from tallyhook import delivery_commands, due_commands, member_commands, program_commands, review_commands
 from tallyhook.progress import shown
 from tallyhook.stack import Stack, open_stack
 
@@ -60,6 +60,8 @@ for _each in (
     member_commands.adjust,
     due_commands.preview_expiry,
     due_commands.settle,
+    delivery_commands.redrive,
+    delivery_commands.replay,
     review_commands.import_reviews,
 ):
     main.add_command(_each)

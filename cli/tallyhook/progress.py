@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import click
@@ -18,3 +18,14 @@ def shown(things: Iterable[Thing], *, label: str = "members", quiet: bool = Fals
         return
     with click.progressbar(things, label=label, file=sys.stderr, show_pos=True) as bar:
         yield from bar
+
+
+def counted(amounts: Iterable[int], *, label: str, length: int, quiet: bool = False) -> Iterator[int]:
+    """The same amounts, added up towards ``length`` for whoever watches."""
+    if quiet or not sys.stderr.isatty():
+        yield from amounts
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr, show_pos=True) as bar:
+        for amount in amounts:
+            bar.update(amount)
+            yield amount

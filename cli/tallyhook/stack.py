@@ -25,6 +25,7 @@ from loyalty.services.keep_settings import KeepSettings
 from loyalty.services.open_program import OpenProgram
 from loyalty.services.posting import Ledger
 from loyalty.services.read_members import Members
+from tallyhook.delivery import Delivery
 from tallyhook.klaviyo import KlaviyoSetup
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Stack:
     table: str
     api_url: str
     klaviyo_setup: Callable[[], KlaviyoSetup]
+    delivery: Delivery
 
     @property
     def members(self) -> Members:
@@ -143,7 +145,13 @@ def open_stack(name: str | None, local: Path | None) -> Stack:
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"The stack {name!r} cannot be looked up: {error}") from error
     table, make = facts["TableName"], cast(Any, boto3.client)
-    return Stack(boto3.client("dynamodb"), table, facts["ApiUrl"], lambda: _setup(make, table, facts))
+    return Stack(
+        boto3.client("dynamodb"),
+        table,
+        facts["ApiUrl"],
+        lambda: _setup(make, table, facts),
+        Delivery(make, table, name),
+    )
 
 
 def _described(description: dict[str, Any]) -> Stack:
@@ -161,7 +169,8 @@ def _described(description: dict[str, Any]) -> Stack:
     def setup() -> KlaviyoSetup:
         return _setup(client, description["table"], _facts(client("cloudformation"), description["stack_name"]))
 
-    return Stack(client("dynamodb"), description["table"], description["api_url"], setup)
+    delivery = Delivery(client, description["table"], description.get("stack_name", ""))
+    return Stack(client("dynamodb"), description["table"], description["api_url"], setup, delivery)
 
 
 def _facts(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:

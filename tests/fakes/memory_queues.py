@@ -15,6 +15,9 @@ class MemoryQueue:
         self.messages: list[QueueMessage] = []
         self.troubles = 0
 
+    def waiting(self) -> int:
+        return len(self.messages)
+
     def send(self, messages: Sequence[QueueMessage]) -> None:
         if self.troubles:
             self.troubles -= 1

@@ -292,6 +292,17 @@ class MessageQueue(Protocol):
         """
 
 
+class WatchedQueue(MessageQueue, Protocol):
+    """A queue that says how much it holds."""
+
+    def waiting(self) -> int:
+        """About how many messages there are: waiting, postponed and being worked on.
+
+        Raises:
+            Transient: the queue is out of reach.
+        """
+
+
 class Visibility(Protocol):
     """When a message that is not done shows up again."""
 

@@ -50,6 +50,24 @@ class SqsQueue:
             for done in [pool.submit(self._send, call) for call in calls]:
                 done.result()
 
+    def waiting(self) -> int:
+        """About how many messages there are: waiting, postponed and being worked on.
+
+        Raises:
+            Transient: SQS is busy or out of reach.
+            Misconfigured: the function may not ask.
+        """
+        with service_errors("The queue"):
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._url,
+                AttributeNames=[
+                    "ApproximateNumberOfMessages",
+                    "ApproximateNumberOfMessagesDelayed",
+                    "ApproximateNumberOfMessagesNotVisible",
+                ],
+            )
+        return sum(int(number) for number in answer["Attributes"].values())
+
     def _send(self, messages: Sequence[QueueMessage]) -> None:
         entries = [_entry(number, message) for number, message in enumerate(messages)]
         pause = FIRST_PAUSE

@@ -12,6 +12,7 @@ in the table, and taking a turn is a conditional write, so that two runs never l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -32,7 +33,6 @@ EVERY = timedelta(hours=1)
 """How often a connection has its turn."""
 
 KEPT_ALIVE_EVERY = timedelta(days=7)
-OWED_LONG = timedelta(hours=1)
 UNTOLD_LONG = timedelta(minutes=10)
 """After this time a notification of lost access that is not noted as sent is taken for lost itself."""
 
@@ -132,7 +132,10 @@ class LookAfterConnections:
         if connection.can_send:
             work.woken = self.wake(program.slug)
         if connection.is_sending:
-            work.requeued = self.requeue(program.slug, before=now - OWED_LONG, until=until).events
+            found = self.requeue.what_got_lost(program.slug, until=until)
+            work.requeued = found.events
+            if not found.finished:
+                self._soon_again(program)
 
     def _ask_klaviyo(
         self, work: LookedAfter, program: Program, connection: Connection, now: datetime, until: datetime
@@ -198,6 +201,13 @@ class LookAfterConnections:
         except Conflict:
             return None
         return replace(program, connection=stored)
+
+    def _soon_again(self, program: Program) -> None:
+        """Have the next run go on with what this one had no time for."""
+        connection = self._newest(program).connection
+        if connection is not None and connection.is_owed:
+            with suppress(Conflict):
+                self.programs.save_connection(program.slug, replace(connection, upkeep_at=self.clock.now()))
 
     def _newest(self, program: Program) -> Program:
         return self.programs.load(program.slug) or program

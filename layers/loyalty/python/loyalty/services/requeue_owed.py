@@ -6,12 +6,20 @@ What is owed is marked in the table, so any number of repeats do no harm.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loyalty.contracts.deliveries import OwedEvent
 from loyalty.domain.identity import ProgramSlug
-from loyalty.ports import Clock, MessageQueue, Outbox, QueueMessage
+from loyalty.ports import Clock, MessageQueue, Outbox, QueueMessage, WatchedQueue
 from loyalty.services.relay_outbox import wake_up
+
+OWED_LONG = timedelta(hours=1)
+"""After this time the message of an owed event may have got lost."""
+
+SURELY_BEFORE = 2
+"""Until this hour (UTC) everything that is owed for long is queued again, whatever the queue holds."""
+
+MOST_COUNTED = 10_000
 
 PAGE = 500
 """Entries that are looked up and queued at a time."""
@@ -30,9 +38,25 @@ class RequeueOwed:
     """Walks a program's outbox."""
 
     outbox: Outbox
-    events: MessageQueue
+    events: WatchedQueue
     profiles: MessageQueue
     clock: Clock
+
+    def what_got_lost(self, slug: ProgramSlug, *, until: datetime) -> Requeued:
+        """Queue again what has been owed for long, unless its messages are still there.
+
+        They are where the queue holds no fewer messages than the program owes: through an outage of hours each event
+        would otherwise be queued again every hour. Messages of another program can stand in for them, so once a day
+        nobody asks.
+
+        Raises:
+            Transient: storage or a queue is out of reach; doing it again is safe.
+        """
+        now = self.clock.now()
+        owed, _ = self.outbox.owed_counts(slug, most=MOST_COUNTED)
+        if now.hour >= SURELY_BEFORE and self.events.waiting() >= owed:
+            return Requeued(0, finished=True)
+        return self(slug, before=now - OWED_LONG, until=until)
 
     def __call__(self, slug: ProgramSlug, *, before: datetime, until: datetime) -> Requeued:
         """Queue the events owed since before a time, in ledger order, and wake the profiles lane.
