@@ -88,7 +88,7 @@ class MemoryDecisions:
         for name in (*(old.review_key for old in change.replaced), *change.new_names):
             self.names[(program, name)] = stored.review_key
         self.decisions[(program, stored.review_key)] = stored
-        if stored.version == 1 and member_id:
+        if member_id and (stored.version == 1 or change.lists):
             at = stored.submitted_at or stored.decided_at
             self.listed.setdefault((program, member_id), {})[f"{utc_text(at)}#{stored.review_key}"] = stored.review_key
         if change.tally is not None:

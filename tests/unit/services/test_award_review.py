@@ -11,7 +11,7 @@ import pytest
 from loyalty.contracts.klaviyo_reviews import read_review
 from loyalty.contracts.review_messages import UnusableMessage
 from loyalty.domain.errors import Conflict, Invalid, NotFound
-from loyalty.domain.identity import Address
+from loyalty.domain.identity import Address, MemberId
 from loyalty.domain.ledger.commands import Identify
 from loyalty.domain.ledger.entry import DeliveryState, Source
 from loyalty.domain.ledger.member import Standing
@@ -246,3 +246,16 @@ def test_a_review_of_the_very_second_of_the_connection_earns() -> None:
     """Klaviyo cuts times to the second."""
     connected_at = datetime(2026, 8, 20, 14, 3, 11, 900_000, tzinfo=UTC)
     assert World(connection=a_connection(connected_at=connected_at)).decide(a_review_event(1)).outcome == "awarded"
+
+
+def test_an_unusable_event_is_no_obstacle_for_the_review_itself() -> None:
+    """What could not be decided on is decided on when it is told of properly, and stands in its member's list."""
+    for changes, outcome in (({}, "awarded"), ({"review_verified": False}, "refused")):
+        world = World()
+        world.decide(a_review_event(1, review_email="nobody"))
+        decided = world.decide(a_review_event(1, **changes))
+        assert decided.outcome == outcome
+        listed, _ = world.decisions.of_member(world.program.slug, MemberId(decided.member_id), before="", limit=5)
+        assert [decision.outcome for decision in listed] == [outcome]
+        assert world.decide(a_review_event(1, review_email="nobody")).outcome == "unusable"
+        assert world.decisions.load(world.program.slug, f"{1:032x}") == listed[0]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from loyalty.domain.identity import Email, MemberId, ProgramSlug
+from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.review_decisions import ReviewDecision
 from loyalty.domain.review_tally import Tally
 
@@ -17,7 +17,8 @@ class ReviewChange:
 
     ``decision`` and ``replaced`` have the versions they were read with; ``replaced`` are records that turn out to be
     of the same review and become names of it. ``new_names`` are names that lead nowhere so far. ``tally`` is what the
-    member's is to be, None to leave it alone. ``text`` is the digest of a text that this review has first.
+    member's is to be, None to leave it alone. ``text`` is the digest of a text that this review has first. ``lists``
+    says that the member's list does not have the review yet; a review that is new is listed anyway.
     """
 
     program: ProgramSlug
@@ -26,6 +27,7 @@ class ReviewChange:
     new_names: tuple[str, ...] = ()
     tally: Tally | None = None
     text: str = ""
+    lists: bool = False
 
 
 class DecisionStore(Protocol):
@@ -58,10 +60,3 @@ class DecisionStore(Protocol):
 
     def forget(self, program: ProgramSlug, member_id: MemberId) -> None:
         """Remove what is known of a member's reviews beyond that they were decided on (R25). May be repeated."""
-
-
-class DisposableDomains(Protocol):
-    """Knows the domains of services that hand out throw-away addresses."""
-
-    def has(self, email: Email) -> bool:
-        """Whether an address belongs to such a service."""

@@ -5,10 +5,11 @@ A refusal says what is so and what the merchant can do about it; its ``code`` is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from loyalty.domain.disposable_domains import DISPOSABLE_DOMAINS
 from loyalty.domain.review_rule import ReviewRule
 from loyalty.domain.review_tally import Counted, Tally
 from loyalty.domain.reviews import ReviewSource, ReviewSubmission, ReviewWay
@@ -43,7 +44,6 @@ class Surroundings:
 
     timezone: str = "UTC"
     connected_at: datetime | None = None
-    is_disposable: bool = False
     first_text: str = ""
     tally: Tally = field(default_factory=Tally)
 
@@ -159,10 +159,10 @@ def _not_staff(submission: ReviewSubmission, rule: ReviewRule, _: Surroundings) 
     )
 
 
-def _lasting_address(submission: ReviewSubmission, rule: ReviewRule, around: Surroundings) -> Refused | None:
+def _lasting_address(submission: ReviewSubmission, rule: ReviewRule, _: Surroundings) -> Refused | None:
     if not rule.refuse_disposable:
         return None
-    if not around.is_disposable and not is_listed(submission.email, rule.disposable_domains):
+    if not is_listed(submission.email, DISPOSABLE_DOMAINS.union(rule.disposable_domains)):
         return None
     return Refused(
         "disposable_address",
@@ -279,7 +279,7 @@ def may_be_duplicate(submission: ReviewSubmission) -> bool:
     return bool(submission.text_digest) and submission.text_length >= DUPLICATE_FROM
 
 
-def is_listed(email: str, listed: tuple[str, ...]) -> bool:
+def is_listed(email: str, listed: Collection[str]) -> bool:
     """Whether an address, its domain or a domain above that is in a list of addresses and domains."""
     labels = email.rpartition("@")[2].split(".")
     domains = {".".join(labels[start:]) for start in range(len(labels))}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from loyalty.contracts.review_messages import UnusableMessage, parse_message
 from loyalty.domain.errors import NotFound
-from loyalty.domain.identity import Address, Email, MemberId, ProgramSlug
+from loyalty.domain.identity import Address, MemberId, ProgramSlug
 from loyalty.domain.program import Program
 from loyalty.domain.review_checks import Surroundings, may_be_duplicate
 from loyalty.domain.review_decisions import (
@@ -23,7 +23,7 @@ from loyalty.domain.review_rule import ReviewRule
 from loyalty.domain.review_tally import Tally
 from loyalty.domain.reviews import ReviewSubmission
 from loyalty.ports import Clock, ProgramStore
-from loyalty.review_ports import DecisionStore, DisposableDomains, ReviewChange
+from loyalty.review_ports import DecisionStore, ReviewChange
 from loyalty.services.posting import Ledger
 from loyalty.services.settle_review import Settled, SettleReview
 
@@ -80,15 +80,6 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class NoDisposableDomains:
-    """Knows of no service of throw-away addresses but those a merchant lists."""
-
-    def has(self, email: Email) -> bool:  # noqa: ARG002 - the port's signature
-        """False."""
-        return False
-
-
-@dataclass(frozen=True, slots=True)
 class AwardReview:
     """Decides on queued reviews."""
 
@@ -96,7 +87,6 @@ class AwardReview:
     ledger: Ledger
     decisions: DecisionStore
     clock: Clock
-    disposable: DisposableDomains = NoDisposableDomains()
 
     def __call__(self, body: str) -> Decided:
         """Follow what a message says of a review. Doing it again changes nothing.
@@ -158,6 +148,9 @@ class AwardReview:
         for name in submission.names:
             if name in kept.joined:
                 self._undo_stray(program, kept, name)
+        if kept.outcome == Outcome.UNUSABLE:
+            # What could not be decided on can be by now: it begins anew, in the same record.
+            return replace(self._first(program, submission), review_key=kept.review_key, version=kept.version)
         return kept
 
     def _first(self, program: Program, submission: ReviewSubmission) -> ReviewDecision:
@@ -194,7 +187,6 @@ class AwardReview:
         return Surroundings(
             timezone=program.terms.timezone,
             connected_at=program.connection.connected_at if program.connection else None,
-            is_disposable=rule.refuse_disposable and self.disposable.has(submission.email),
             first_text=first_text,
             tally=self.decisions.tally(program.slug, MemberId(before.member_id)) if rule.counts_reviews else Tally(),
         )
@@ -222,6 +214,7 @@ class AwardReview:
                 new_names=tuple(name for name in submission.names if name not in led_here),
                 tally=None if tally is around.tally else tally,
                 text=text,
+                lists=not before.rule_version,
             )
         )
 

@@ -127,7 +127,7 @@ class DynamoDecisions:
     def _writes(self, change: ReviewChange, stored: ReviewDecision) -> list[PutTypeDef]:
         program, member_id = change.program, MemberId(stored.member_id)
         writes = [self._put(decision_item(program, stored), change.decision.version)]
-        if stored.version == 1 and member_id:
+        if member_id and (stored.version == 1 or change.lists):
             writes.append({"TableName": self._table, "Item": wire(listed_item(program, stored))})
         writes += [
             self._put(name_item(program, old.review_key, stored.review_key), old.version) for old in change.replaced
