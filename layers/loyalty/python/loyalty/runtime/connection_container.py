@@ -17,7 +17,7 @@ from loyalty.adapters.dynamodb.review_feed_store import DynamoReviewFeeds
 from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
 from loyalty.adapters.secrets import OperatorSecret, StoredSecret
 from loyalty.adapters.sqs import SqsQueue
-from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.adapters.system import SystemRandomness
 from loyalty.runtime.klaviyo_access import KlaviyoAccess
 from loyalty.runtime.settings import KlaviyoConnectionSettings, KlaviyoUpkeepSettings, OauthCallbackSettings
 from loyalty.services.admit_caller import AdmitCaller
@@ -49,7 +49,8 @@ class Journey:
 
 def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
     """What ``klaviyo_connection`` does."""
-    access, journey = KlaviyoAccess.of(settings), connect_journey(settings)
+    access = KlaviyoAccess.of(settings)
+    journey = _journey(settings, access)
     establish = journey.authorize.establish
     return ServeConnection(
         admit=journey.admit,
@@ -68,20 +69,22 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         ),
         builder=BuildWebhooks(journey.admit, access.app, access.klaviyo),
         replays=ServeReplays(journey.admit, _begin_replay(settings, access), access.clock),
+        syncs=_syncs(journey, access),
     )
 
 
-def serve_sync(settings: KlaviyoConnectionSettings) -> ServeSync:
-    """What ``klaviyo_connection`` does about full syncs."""
-    journey, clock = connect_journey(settings), SystemClock()
+def _syncs(journey: Journey, access: KlaviyoAccess) -> ServeSync:
     wake = journey.resume.wake
-    programs = journey.authorize.establish.programs
-    return ServeSync(journey.admit, RunSync(programs, wake.syncs, wake.queue, clock, SystemRandomness()), clock)
+    run = RunSync(access.programs, wake.syncs, wake.queue, access.clock, SystemRandomness())
+    return ServeSync(journey.admit, run, access.clock)
 
 
 def connect_journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings) -> Journey:
     """What ``oauth_callback`` does."""
-    access = KlaviyoAccess.of(settings)
+    return _journey(settings, KlaviyoAccess.of(settings))
+
+
+def _journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings, access: KlaviyoAccess) -> Journey:
     client = settings.aws.dynamodb
     randomness = SystemRandomness()
     establish = EstablishConnection(

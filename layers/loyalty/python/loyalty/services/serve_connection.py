@@ -24,6 +24,7 @@ from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount, Disconnected
 from loyalty.services.keep_review_feeds import KeepReviewFeeds
 from loyalty.services.requeue_owed import RequeueOwed
+from loyalty.services.run_sync import ServeSync
 from loyalty.services.serve_replays import ServeReplays
 from loyalty.services.wake_syncs import WakeSyncs
 
@@ -61,6 +62,7 @@ class ServeConnection:
     feeds: KeepReviewFeeds
     builder: BuildWebhooks
     replays: ServeReplays
+    syncs: ServeSync
 
     def integrations(self, slug: str, headers: Mapping[str, str]) -> Document:
         """The program's integrations, with links to their own pages (R23)."""
