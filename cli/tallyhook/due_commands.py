@@ -60,7 +60,7 @@ def preview_expiry(stack: Stack, slug: str, until: datetime, file: Path | None, 
 def settle(stack: Stack, slug: str) -> None:
     """Post everything due on every member of program SLUG, and note when each is due next.
 
-    Needed after a change of expiry policy, thresholds or birthday points, for members who were not in the due index.
+    Changed settings do this by themselves; it is for members that could not be attended to then.
     Safe to repeat and to run beside sweeps. Exits with 1 when members could not be attended to.
     """
     program = stack.program(slug)
