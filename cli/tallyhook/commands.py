@@ -13,7 +13,7 @@ import click
 from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import MemberId
 from loyalty.services.verify_ledger import Totals, VerifyLedger
-from tallyhook import delivery_commands, due_commands, member_commands, program_commands, review_commands
+from tallyhook import delivery_commands, due_commands, member_commands, program_commands, review_commands, sync_commands
 from tallyhook.progress import shown
 from tallyhook.stack import Stack, open_stack
 
@@ -63,6 +63,7 @@ for _each in (
     delivery_commands.redrive,
     delivery_commands.replay,
     review_commands.import_reviews,
+    sync_commands.sync,
 ):
     main.add_command(_each)
 

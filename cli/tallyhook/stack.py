@@ -14,10 +14,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from loyalty.adapters.dynamodb.audit import DynamoAudit
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
+from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
 from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.settings_store import DynamoSettings
+from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.identity import program_slug
 from loyalty.services.keep_keys import KeepKeys
@@ -25,6 +27,7 @@ from loyalty.services.keep_settings import KeepSettings
 from loyalty.services.open_program import OpenProgram
 from loyalty.services.posting import Ledger
 from loyalty.services.read_members import Members
+from loyalty.services.run_sync import RunSync
 from tallyhook.delivery import Delivery
 from tallyhook.klaviyo import KlaviyoSetup
 
@@ -43,12 +46,14 @@ LOCAL_KEY = "test"
 
 @dataclass(frozen=True)
 class Stack:
-    """An open deployment."""
+    """An open deployment. ``make`` makes AWS clients, ``facts`` are the stack's parameters and outputs."""
 
     client: DynamoDBClient
     table: str
     api_url: str
     klaviyo_setup: Callable[[], KlaviyoSetup]
+    make: Callable[[str], Any]
+    facts: Callable[[], Mapping[str, str]]
     delivery: Delivery
 
     @property
@@ -85,6 +90,13 @@ class Stack:
     def klaviyo(self) -> KlaviyoConnections:
         """Klaviyo for its programs."""
         return self.klaviyo_setup().connections()
+
+    @property
+    def run_sync(self) -> RunSync:
+        """Full syncs of its programs."""
+        queue = SqsQueue(self.make("sqs"), self.facts()["SyncsQueueUrl"], self.clock, self.randomness)
+        syncs = DynamoFullSyncs(self.client, self.table)
+        return RunSync(self.programs, syncs, queue, self.clock, self.randomness)
 
     @property
     def randomness(self) -> SystemRandomness:
@@ -145,13 +157,9 @@ def open_stack(name: str | None, local: Path | None) -> Stack:
     except (BotoCoreError, ClientError) as error:
         raise click.ClickException(f"The stack {name!r} cannot be looked up: {error}") from error
     table, make = facts["TableName"], cast(Any, boto3.client)
-    return Stack(
-        boto3.client("dynamodb"),
-        table,
-        facts["ApiUrl"],
-        lambda: _setup(make, table, facts),
-        Delivery(make, table, name),
-    )
+    client = boto3.client("dynamodb")
+    delivery = Delivery(make, table, name)
+    return Stack(client, table, facts["ApiUrl"], lambda: _setup(make, table, facts), make, lambda: facts, delivery)
 
 
 def _described(description: dict[str, Any]) -> Stack:
@@ -166,11 +174,14 @@ def _described(description: dict[str, Any]) -> Stack:
             aws_secret_access_key=LOCAL_KEY,
         )
 
+    def facts() -> dict[str, str]:
+        return _facts(client("cloudformation"), description["stack_name"])
+
     def setup() -> KlaviyoSetup:
-        return _setup(client, description["table"], _facts(client("cloudformation"), description["stack_name"]))
+        return _setup(client, description["table"], facts())
 
     delivery = Delivery(client, description["table"], description.get("stack_name", ""))
-    return Stack(client("dynamodb"), description["table"], description["api_url"], setup, delivery)
+    return Stack(client("dynamodb"), description["table"], description["api_url"], setup, client, facts, delivery)
 
 
 def _facts(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:

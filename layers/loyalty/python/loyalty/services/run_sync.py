@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from loyalty.domain.api_keys import Scope
@@ -96,32 +97,34 @@ class ServeSync:
 
     def start(self, slug: str, headers: Mapping[str, str]) -> Document:
         """Start one."""
-        return self._described(self.run.start(self._admitted(slug, headers)))
+        return described(self.run.start(self._admitted(slug, headers)), self.clock.now())
 
     def show(self, slug: str, headers: Mapping[str, str]) -> Document:
         """How far the newest one is."""
-        return self._described(self.run.newest(self._admitted(slug, headers).slug))
+        return described(self.run.newest(self._admitted(slug, headers).slug), self.clock.now())
 
     def cancel(self, slug: str, headers: Mapping[str, str]) -> Document:
         """Cancel the running one."""
-        return self._described(self.run.cancel(self._admitted(slug, headers).slug))
+        return described(self.run.cancel(self._admitted(slug, headers).slug), self.clock.now())
 
     def _admitted(self, slug: str, headers: Mapping[str, str]) -> Program:
         return self.admit(Caller.of(headers), slug, Scope.ADMIN).program
 
-    def _described(self, sync: FullSync) -> Document:
-        estimated_end = sync.estimated_end(self.clock.now())
-        return {
-            "id": sync.id,
-            "program": sync.program,
-            "state": sync.state.value,
-            "total": sync.total,
-            "done": sync.done,
-            "skipped": dict(sync.skipped),
-            "failed": sync.failed,
-            "open_jobs": sync.open_jobs,
-            "waiting_for": sync.trouble or None,
-            "started_at": utc_text(sync.started_at),
-            "estimated_end_at": utc_text(estimated_end) if estimated_end else None,
-            "ended_at": utc_text(sync.ended_at) if sync.ended_at else None,
-        }
+
+def described(sync: FullSync, now: datetime) -> Document:
+    """A full sync for whoever asked for it."""
+    estimated_end = sync.estimated_end(now)
+    return {
+        "id": sync.id,
+        "program": sync.program,
+        "state": sync.state.value,
+        "total": sync.total,
+        "done": sync.done,
+        "skipped": dict(sync.skipped),
+        "failed": sync.failed,
+        "open_jobs": sync.open_jobs,
+        "waiting_for": sync.trouble or None,
+        "started_at": utc_text(sync.started_at),
+        "estimated_end_at": utc_text(estimated_end) if estimated_end else None,
+        "ended_at": utc_text(sync.ended_at) if sync.ended_at else None,
+    }

@@ -1,0 +1,115 @@
+"""The first full sync on the deployed stack: nothing before its start, everybody once, then live changes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+
+from local.inspection import Inspection
+from local.stack import Stack
+from local.waiting import eventually
+from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.ledger.commands import Earn, Erase
+from loyalty.domain.program import Program
+from loyalty.services.open_program import OpenProgram
+from tests.contract.storage import Pen, TableStorage
+
+FIELDS = {
+    "loyalty_points_balance",
+    "loyalty_points_pending",
+    "loyalty_points_lifetime_earned",
+    "loyalty_points_lifetime_spent",
+    "loyalty_state",
+}
+
+
+@dataclass
+class Merchant:
+    """A merchant with a program and a Klaviyo account of its own, connected by private key."""
+
+    stack: Stack
+    klaviyo: Inspection
+    slug: ProgramSlug
+    account: str
+
+    def asks(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+        url = f"{self.stack.description.api_url}/programs/{self.slug}{path}"
+        headers = {"api-key": self.stack.description.operator_key}
+        answer = requests.request(method, url, headers=headers, json=body, timeout=40)
+        return answer.status_code, answer.json()
+
+    def profiles(self) -> dict[str, dict[str, Any]]:
+        """What the account holds, properties by address."""
+        found = self.klaviyo.get("/profiles", account=self.account)["profiles"]
+        return {profile["email"]: profile["properties"] for profile in found}
+
+    @property
+    def program(self) -> Program:
+        program = DynamoPrograms(self.stack.client("dynamodb"), self.stack.description.table).load(self.slug)
+        assert program is not None
+        return program
+
+    def sync(self) -> dict[str, Any]:
+        status, document = self.asks("GET", "/klaviyo/sync")
+        assert status == 200, document
+        return document
+
+
+@pytest.fixture
+def merchant(stack: Stack, klaviyo: Inspection) -> Iterator[Merchant]:
+    programs = DynamoPrograms(stack.client("dynamodb"), stack.description.table)
+    program = OpenProgram(programs, SystemClock(), SystemRandomness())(f"sync-{uuid.uuid4().hex[:8]}", "Sync")
+    account, key = uuid.uuid4().hex[:6], f"pk_{uuid.uuid4().hex}"
+    klaviyo.post("/accounts", id=account, private_keys=[{"key": key}])
+    merchant = Merchant(stack, klaviyo, program.slug, account)
+    status, document = merchant.asks("POST", "/klaviyo/connect", {"mode": "api_key", "private_key": key})
+    assert (status, document["first_sync"]) == (200, "not_started"), document
+    yield merchant
+    merchant.asks("POST", "/klaviyo/disconnect", {"confirm": True})
+
+
+def becomes(merchant: Merchant, email: str, balance: int) -> Callable[[], bool]:
+    """Whether a profile shows a balance by now."""
+    return lambda: merchant.profiles().get(email, {}).get("loyalty_points_balance") == balance
+
+
+def test_the_first_full_sync(merchant: Merchant, stack: Stack) -> None:
+    """R27, R28, R30, R31, R154, R155: three members of different values, one without an address, one erased."""
+    assert merchant.asks("GET", "/klaviyo/sync")[1]["code"] == "no_sync"
+    pen = Pen(TableStorage(stack.client("dynamodb"), stack.description.table), merchant.program)
+    points = {"sarah": 10, "bill": 250, "mo": 3_000}
+    for name, earned in points.items():
+        pen.write(name, Earn(earned))
+    pen.write("phone-only", Earn(5), introduced=False)
+    pen.write("gone", Earn(5))
+    pen.write("gone", Erase())
+    assert merchant.profiles() == {}
+
+    status, started = merchant.asks("POST", "/klaviyo/sync")
+    assert (status, started["state"]) == (202, "running"), started
+    eventually("end of the sync", lambda: merchant.sync()["state"] == "done")
+    document = merchant.sync()
+    assert document["id"] == started["id"]
+    assert (document["total"], document["done"], document["failed"], document["open_jobs"]) == (5, 3, 0, 0)
+    assert document["skipped"] == {"no_email": 1, "erased": 1}
+    told = merchant.profiles()
+    assert {email: each["loyalty_points_balance"] for email, each in told.items()} == {
+        f"{name}@klaviyo-demo.com": earned for name, earned in points.items()
+    }
+    assert all(set(each) >= FIELDS for each in told.values())
+    assert merchant.asks("GET", "/klaviyo")[1]["first_sync"] == "done"
+
+    pen.program = merchant.program
+    pen.write("sarah", Earn(7))
+    eventually("live change in Klaviyo", becomes(merchant, "sarah@klaviyo-demo.com", 17))
+    assert merchant.asks("DELETE", "/klaviyo/sync")[1]["code"] == "no_sync_running"
+    written = "\n".join(stack.logs("klaviyo_sync"))
+    assert "full sync moved on" in written
+    assert "@klaviyo-demo.com" not in written
