@@ -395,7 +395,13 @@ def test_each_sample_delivery_is_answered_as_its_name_says(stack: Stack, name: s
 
 @pytest.mark.parametrize(
     ("name", "failed", "points"),
-    [("review", 0, [50]), ("unverified", 0, []), ("unusable", 0, []), ("batch", 1, [50, 50])],
+    [
+        ("review", 0, [50]),
+        ("unverified", 0, []),
+        ("unusable", 0, []),
+        ("batch", 1, [50, 50]),
+        ("moderated", 0, [50, -50]),
+    ],
 )
 def test_each_sample_message_is_decided_as_its_name_says(
     stack: Stack, name: str, failed: int, points: list[int]
