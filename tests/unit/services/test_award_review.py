@@ -12,10 +12,11 @@ from loyalty.contracts.klaviyo_reviews import read_review
 from loyalty.contracts.review_messages import UnusableMessage
 from loyalty.domain.errors import Conflict, Invalid, NotFound
 from loyalty.domain.identity import Address, MemberId
+from loyalty.domain.ledger.caps import CapPeriod
 from loyalty.domain.ledger.commands import Identify
 from loyalty.domain.ledger.entry import DeliveryState, Source
 from loyalty.domain.ledger.member import Standing
-from loyalty.domain.review_rule import ReviewRule
+from loyalty.domain.review_rule import ReviewLimit, ReviewRule
 from loyalty.ports import Plan
 from loyalty.services.award_review import AwardReview, Decided
 from loyalty.services.posting import Ledger
@@ -259,3 +260,13 @@ def test_an_unusable_event_is_no_obstacle_for_the_review_itself() -> None:
         assert [decision.outcome for decision in listed] == [outcome]
         assert world.decide(a_review_event(1, review_email="nobody")).outcome == "unusable"
         assert world.decisions.load(world.program.slug, f"{1:032x}") == listed[0]
+
+
+def test_a_refusal_of_a_release_before_counts_like_any_other_once_it_is_awarded() -> None:
+    """It did not keep when the review was submitted, which limits need to know (R105)."""
+    world = World(review_rule=ReviewRule(limit=ReviewLimit(1, CapPeriod.MONTH)))
+    world.decide(a_review_event(1, review_verified=False))
+    key = (world.program.slug, f"{1:032x}")
+    world.decisions.decisions[key] = replace(world.decisions.decisions[key], submitted_at=None, version=0)
+    assert world.decide(a_review_event(1)).outcome == "awarded"
+    assert world.decide(a_review_event(2)).code == "period_limit"

@@ -157,6 +157,7 @@ def follow(
     return replace(
         after,
         rule_version=decided_by,
+        submitted_at=submitted.submitted_at,
         event_id=submission.event_id or before.event_id,
         way=submission.way.value,
         decided_at=now,
