@@ -87,7 +87,7 @@ format: environment ## Put the code into the agreed form
 	$(BIN)/ruff check --fix $(CODE)
 
 .PHONY: mutation
-mutation: environment ## Change the pure core in every small way and see that a test notices (takes long)
+mutation: environment ## Change the pure core in every small way and see that a test notices (takes minutes)
 	@$(BIN)/python tools/mutation.py $(MUTANTS)
 
 .PHONY: bench
