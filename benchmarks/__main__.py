@@ -9,7 +9,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import adjustment, cold_import, due_sweep, layer_sizes, ledger_core, posting_units, review_intake
+from benchmarks import (
+    adjustment,
+    cold_import,
+    due_sweep,
+    full_sync,
+    layer_sizes,
+    ledger_core,
+    posting_units,
+    review_intake,
+)
 from benchmarks.result import Result, write
 
 FILE = Path(__file__).resolve().parent.parent / "build" / "bench.json"
@@ -17,6 +26,7 @@ SUITES: tuple[Callable[[], Iterator[Result]], ...] = (
     ledger_core.results,
     posting_units.results,
     due_sweep.results,
+    full_sync.results,
     adjustment.results,
     review_intake.results,
     cold_import.results,

@@ -314,3 +314,32 @@ def test_ids_say_who_has_been_in_a_sync(world: ProfileWorld) -> None:
     assert not sync.includes(MemberId("a"))
     world.walks()
     assert world.sync.includes(MemberId("zzz"))
+
+
+QUEUE_DELAY, BOUND = 5.0, 10.0
+"""Seconds that the profiles queue holds a message back, and that a single change may take at most."""
+
+
+def test_single_changes_are_fast_while_bulk_jobs_run(world: ProfileWorld) -> None:
+    """R35: each change is in Klaviyo within ten seconds, p95 and all, while jobs take ten minutes each."""
+    switches = world.account.fake.services.switches
+    switches.job_queue_seconds, switches.job_processing_seconds = 300, 300
+    members = world.has_many(400)
+    world.starts_sync()
+    while not world.sync.walked_all:
+        world.clock.sleep(world.walks().retry_after or 1)
+    assert world.sync.open_jobs > 15
+    took = []
+    for member in members[:40]:
+        begun = world.clock.now()
+        entry = world.gets(member.profile.email, Adjust(1))
+        world.clock.sleep(QUEUE_DELAY)
+        assert world.drain().trouble is None
+        shown = world.account.profiles()[member.profile.email]["loyalty_points_balance"]
+        assert shown == world.member(entry).amounts.available
+        took.append((world.clock.now() - begun).total_seconds())
+    assert world.sync.open_jobs > 15, "the jobs ran all the while"
+    assert max(took) <= BOUND
+    world.lets_work()
+    assert world.account.profiles() == world.newest()
+    assert world.account.exceeded() == []
