@@ -6,12 +6,14 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from local.fake_klaviyo.contract import Contract
 from loyalty.contracts.adjustments import read_adjustments
 from loyalty.contracts.builder import PLACEHOLDER, BuilderForm, BuiltWebhook, IdeaName, build_webhook
+from loyalty.contracts.flow_reviews import FlowReviewForm
 from loyalty.domain.adjustments import Direction
 from loyalty.domain.review_rule import ReviewRule
 from tests.builders import a_program
@@ -48,6 +50,18 @@ def test_a_body_that_klaviyo_did_not_render_is_refused_and_a_rendered_one_is_tak
     assert len(read_adjustments(rendered.replace("{{ event.review_id }}", "r1").encode())) == 1
 
 
+def test_a_review_goes_to_the_review_rule_and_holds_nothing_that_could_break_the_json() -> None:
+    """R14, R136: texts and titles may hold quotation marks, so their length and the product's id go instead."""
+    webhook = built("submit_review")
+    assert webhook.url == f"{ROOT}/programs/candles/reviews"
+    sent = json.loads(webhook.body)
+    assert set(sent) <= set(FlowReviewForm.model_fields)
+    assert {"email", "review_id", "event_id", "verified"} <= set(sent)
+    assert not {"content", "product"} & set(sent)
+    assert [warning.code for warning in webhook.warnings] == ["key_scope"]
+    assert "reviews:write" in built("submit_review", key="").warnings[0].message
+
+
 def test_no_two_ideas_or_directions_share_a_key() -> None:
     """A welcome bonus does not keep a birthday bonus from being paid."""
     keys = {json.loads(built(idea, way).body)[0]["idempotency_key"] for idea in IDEAS for way in Direction}
@@ -81,7 +95,7 @@ def test_a_query_is_read_with_its_numbers_as_numbers() -> None:
 
 
 @pytest.mark.skipif(not DOCS, reason="TALLYHOOK_KLAVIYO_DOCS names no folder with Klaviyo's openapi.json")
-@each_idea
+@pytest.mark.parametrize("idea", get_args(IdeaName))
 @each_direction
 def test_every_flow_fits_klaviyos_own_description(idea: IdeaName, direction: Direction) -> None:
     """R137: valid for create_flow, once the ids are filled in."""

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.review_flow import app
+from loyalty.contracts.builder import build_webhook
 from loyalty.contracts.klaviyo_reviews import read_review
 from loyalty.contracts.review_facts import digester
 from loyalty.contracts.review_messages import ReviewMessage, parse_message
+from loyalty.domain.adjustments import Direction
 from loyalty.domain.api_keys import Scope
 from loyalty.domain.reviews import ReviewWay, SubmissionKind
 from loyalty.services.admit_caller import AdmitCaller
@@ -174,6 +176,24 @@ def test_our_own_trouble_is_a_503_that_klaviyo_sends_again(endpoint: Endpoint) -
     limited = Endpoint(per_minute=1)
     assert [limited.post(REVIEW).status for _ in range(2)] == [202, 503]
     assert limited.post(REVIEW, flow="").status == 429
+
+
+def test_what_the_builder_gives_is_taken_as_klaviyo_renders_it(endpoint: Endpoint) -> None:
+    """R132, R136: pasted as it stands; unrendered it is refused, rendered it names the review as the webhook does."""
+    built = build_webhook(
+        endpoint.program, "https://x/v1", "", direction=Direction.INCREASE, idea="submit_review", amount=1
+    )
+    assert endpoint.post(built.body).document["code"] == "invalid_review"
+    event = a_review_event(1)["payload"]["data"]["attributes"]["event_properties"]
+    rendered = built.body.replace("{{ person.email }}", event["review_email"])
+    rendered = rendered.replace("{{ event.review_content|length }}", str(len(event["review_content"])))
+    rendered = rendered.replace("{{ event|lookup:'$event_id' }}", event["$event_id"])
+    for name, value in event.items():
+        rendered = rendered.replace(f"{{{{ event.{name} }}}}", str(value))
+    assert endpoint.post(rendered).status == 202
+    (message,) = endpoint.taken
+    assert (message.review_key, message.rating, message.verified) == (NAME, 5, True)
+    assert (message.text_length, message.status) == (len(TEXT), "pending")
 
 
 def test_seventeen_retries_are_the_same_message(endpoint: Endpoint) -> None:

@@ -22,7 +22,7 @@ from loyalty.domain.program import Program
 
 PLACEHOLDER = "<your API key>"
 
-IdeaName = Literal["bonus", "welcome", "review", "win_back", "birthday"]
+IdeaName = Literal["bonus", "welcome", "review", "submit_review", "win_back", "birthday"]
 
 
 class BuilderForm(Form):
@@ -99,6 +99,7 @@ _IDEAS: Mapping[str, _Idea] = {
         _METRIC,
         once=False,
     ),
+    "submit_review": _Idea("Loyalty - submit review to the review rule", "", "", "", _METRIC, once=False),
     "win_back": _Idea(
         "Loyalty - win-back bonus",
         "win-back-{{ person.KlaviyoID }}",
@@ -127,6 +128,19 @@ _IDEAS: Mapping[str, _Idea] = {
 }
 
 
+_SUBMITTED_REVIEW = {
+    "email": "{{ person.email }}",
+    "review_id": "{{ event.review_id }}",
+    "event_id": "{{ event|lookup:'$event_id' }}",
+    "rating": "{{ event.review_rating }}",
+    "verified": "{{ event.review_verified }}",
+    "has_media": "{{ event.review_has_media }}",
+    "status": "{{ event.review_status }}",
+    "text_length": "{{ event.review_content|length }}",
+}
+"""What a flow tells of a review: nothing that a customer or a product can put a quotation mark into."""
+
+
 def build_webhook(
     program: Program, base_url: str, api_key: str, *, direction: Direction, idea: IdeaName, amount: int
 ) -> BuiltWebhook:
@@ -139,6 +153,8 @@ def build_webhook(
         reason, key = chosen.taken, f"take-{chosen.key}"
     item = {"email": "{{ person.email }}", "amount": amount, "reason": reason, "idempotency_key": key}
     body = json.dumps([item], indent=2)
+    if idea == "submit_review":
+        url, body = f"{base_url}/programs/{program.slug}/reviews", json.dumps(_SUBMITTED_REVIEW, indent=2)
     return BuiltWebhook(
         direction=direction.value,
         idea=idea,
@@ -187,7 +203,11 @@ def _warnings(program: Program, idea: IdeaName, api_key: str) -> list[Warned]:
     if idea == "review" and program.review_rule.enabled:
         message = "The program's review rule is on; each review pays once, by the rule or by this flow."
         warnings.append(Warned(code="review_rule_is_on", message=message))
+    scope = "reviews:write" if idea == "submit_review" else "balance:write"
+    if idea == "submit_review" and api_key:
+        message = f"The flow's API key needs the scope {scope}; put another one in its place if this one lacks it."
+        warnings.append(Warned(code="key_scope", message=message))
     if not api_key:
-        message = f"Put an API key with the scope balance:write in the place of {PLACEHOLDER}."
+        message = f"Put an API key with the scope {scope} in the place of {PLACEHOLDER}."
         warnings.append(Warned(code="key_missing", message=message))
     return warnings

@@ -123,7 +123,8 @@ def _trigger_id(klaviyo: FlowDrafts, form: FlowDraftForm) -> str:
         case "segment":
             return _given(form.segment_id, "segment_id")
         case "metric":
-            name = _given(form.metric or (REVIEW_METRIC if form.idea == "review" else None), "metric")
+            usual = REVIEW_METRIC if form.idea in {"review", "submit_review"} else None
+            name = _given(form.metric or usual, "metric")
             return klaviyo.metric_id(name) or _no_metric(name)
         case _:
             return ""
