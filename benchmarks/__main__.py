@@ -13,7 +13,7 @@ from benchmarks import (
     adjustment,
     cold_import,
     due_sweep,
-    full_sync,
+from benchmarks import event_delivery, full_sync
     layer_sizes,
     ledger_core,
     posting_units,
@@ -29,6 +29,7 @@ SUITES: tuple[Callable[[], Iterator[Result]], ...] = (
     full_sync.results,
     adjustment.results,
     review_intake.results,
+    event_delivery.results,
     cold_import.results,
     layer_sizes.results,
 )

@@ -55,15 +55,15 @@ class CountingKlaviyo(BaseAdapter):
         try:
             self._limiter.take(QuotaKey("AbC123", "", kind), MEDIUM)
         except ApiError as refused:
-            return _answer(request, refused.status, {"errors": []}, refused.headers)
+            return answer(request, refused.status, {"errors": []}, refused.headers)
         self.calls[kind].append(now)
         if kind == "look":
-            return _answer(request, 200, self._job(int(path.rpartition("/")[2]), now))
+            return answer(request, 200, self._job(int(path.rpartition("/")[2]), now))
         body = request.body or b""
         assert isinstance(body, bytes)
         self._take(body)
         self._ready.append(now + PROCESSING)
-        return _answer(request, 202, self._job(len(self._ready) - 1, now))
+        return answer(request, 202, self._job(len(self._ready) - 1, now))
 
     @override
     def close(self) -> None:
@@ -87,9 +87,10 @@ def least_seconds(calls: int) -> float:
     return full * 60.0 + math.floor(rest / 10)
 
 
-def _answer(
+def answer(
     request: requests.PreparedRequest, status: int, document: Any, headers: dict[str, str] | None = None
 ) -> requests.Response:
+    """A response, as the network would bring it."""
     response = requests.Response()
     response.request, response.url, response.status_code = request, request.url or "", status
     response.headers.update(headers or {})

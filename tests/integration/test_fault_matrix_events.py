@@ -169,7 +169,7 @@ def test_one_event_that_klaviyo_never_takes_fails_alone(line: Line, named: bool)
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_access_that_stays_lost_pauses_and_a_reconnect_delivers_each_once(line: Line, status: int) -> None:
+def test_access_that_stays_lost_pauses_and_a_reconnect_delivers_each_once(line: Line, status: Any) -> None:
     """R16, R17, R19: 401 for a revoked key, 403 for a missing scope."""
     entries = line.earns(25)
     line.fake.services.faults.add(Fault(operation=BULK, kind="status", status=status, times=None))

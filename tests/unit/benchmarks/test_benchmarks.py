@@ -8,6 +8,7 @@ from typing import Literal
 
 import pytest
 
+from benchmarks import event_delivery
 from benchmarks.core import Core
 from benchmarks.dictionaries import Dictionaries
 from benchmarks.general_ledger import GeneralLedger
@@ -62,3 +63,8 @@ def test_figures_are_written_for_machines(tmp_path: Path) -> None:
             "ok": False,
         }
     ]
+
+
+def test_events_are_measured_on_the_real_worker_and_each_arrives_once() -> None:
+    found = event_delivery.measured(2_500)
+    assert (found.calls, found.throttled, found.off, found.marks) == (3, 0, 0, 2_500)
