@@ -43,20 +43,22 @@ class RequeueOwed:
     clock: Clock
 
     def what_got_lost(self, slug: ProgramSlug, *, until: datetime) -> Requeued:
-        """Queue again what has been owed for long, unless its messages are still there.
+        """Queue again what has been owed for long, unless its messages are still there, and wake the profiles lane.
 
-        They are where the queue holds no fewer messages than the program owes: through an outage of hours each event
-        would otherwise be queued again every hour. Messages of another program can stand in for them, so once a day
-        nobody asks.
+        That lane needs one message however much is owed. Messages of events are there where the queue holds no fewer
+        than the program owes: through an outage of hours each event would otherwise be queued again every hour.
+        Messages of another program can stand in for them, so once a day nobody asks.
 
         Raises:
             Transient: storage or a queue is out of reach; doing it again is safe.
         """
         now = self.clock.now()
-        owed, _ = self.outbox.owed_counts(slug, most=MOST_COUNTED)
+        owed, profiles = self.outbox.owed_counts(slug, most=MOST_COUNTED)
+        if profiles:
+            self._wake_profiles(slug)
         if now.hour >= SURELY_BEFORE and self.events.waiting() >= owed:
             return Requeued(0, finished=True)
-        return self(slug, before=now - OWED_LONG, until=until)
+        return self._events(slug, before=now - OWED_LONG, until=until)
 
     def __call__(self, slug: ProgramSlug, *, before: datetime, until: datetime) -> Requeued:
         """Queue the events owed since before a time, in ledger order, and wake the profiles lane.
@@ -64,7 +66,13 @@ class RequeueOwed:
         Raises:
             Transient: storage or a queue is out of reach; doing it again is safe.
         """
+        self._wake_profiles(slug)
+        return self._events(slug, before=before, until=until)
+
+    def _wake_profiles(self, slug: ProgramSlug) -> None:
         self.profiles.send([wake_up(slug, f"requeue-{self.clock.now().timestamp()}")])
+
+    def _events(self, slug: ProgramSlug, *, before: datetime, until: datetime) -> Requeued:
         queued, place = 0, ""
         while True:
             if self.clock.now() >= until:
