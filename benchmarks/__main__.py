@@ -13,7 +13,8 @@ from benchmarks import (
     adjustment,
     cold_import,
     due_sweep,
-from benchmarks import event_delivery, full_sync
+    event_delivery,
+    full_sync,
     layer_sizes,
     ledger_core,
     posting_units,
