@@ -230,3 +230,18 @@ def test_an_install_from_klaviyos_side_ends_in_the_same_flow(merchant: Merchant)
 def test_without_a_key_nothing_is_told(merchant: Merchant) -> None:
     for method, path in (("GET", "/klaviyo"), ("POST", "/klaviyo/connect"), ("POST", "/klaviyo/disconnect")):
         assert requests.request(method, f"{merchant.api}{path}", timeout=40).status_code == 401
+
+
+def test_a_flow_is_drafted_in_the_merchants_account_once(merchant: Merchant) -> None:
+    """R14, R138: under the function's own role, with the URL by which Klaviyo reaches this deployment."""
+    status, refused = merchant.asks("POST", "/webhook-builder/flow", idea="birthday")
+    assert (status, refused["code"]) == (409, "not_connected")
+    assert merchant.connects().status_code == 200
+    status, drafted = merchant.asks("POST", "/webhook-builder/flow", idea="birthday")
+    assert (status, drafted["created"]) == (201, True), drafted
+    (flow,) = merchant.klaviyo.get("/flows", account=merchant.account)["flows"]
+    (action,) = flow["definition"]["actions"]
+    assert (flow["id"], flow["status"]) == (drafted["flow_id"], "draft")
+    assert action["data"]["message"]["url"] == f"{merchant.api}/balance/increase"
+    status, again = merchant.asks("POST", "/webhook-builder/flow", idea="birthday")
+    assert (status, again["flow_id"], again["created"]) == (200, drafted["flow_id"], False)

@@ -107,13 +107,14 @@ def test_what_starts_a_flow_must_be_named_and_be_there() -> None:
     assert workshop.flows == {}
 
 
-def test_a_metric_is_found_by_its_name() -> None:
-    """R136: the review flow starts with Klaviyo Reviews' own metric."""
+@pytest.mark.parametrize("idea", ["review", "submit_review"])
+def test_a_metric_is_found_by_its_name(idea: str) -> None:
+    """R136: flows about reviews start with Klaviyo Reviews' own metric."""
     workshop = Workshop()
-    assert workshop.refuses(idea="review") == "unknown_metric"
+    assert workshop.refuses(idea=idea) == "unknown_metric"
     services = workshop.office.account.fake.services
     submit_review(services, services.world.accounts[ACCOUNT], ReviewInput(email="sarah.mason@klaviyo-demo.com"))
-    flow_id, _, _ = workshop.drafts(idea="review")
+    flow_id, _, _ = workshop.drafts(idea=idea)
     metrics = services.world.accounts[ACCOUNT].metrics.values()
     (metric,) = [metric for metric in metrics if metric.name == REVIEW_METRIC]
     (trigger,) = workshop.flows[flow_id].attributes["definition"]["triggers"]
