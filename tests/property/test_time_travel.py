@@ -255,7 +255,7 @@ def is_nightly() -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(12 if is_nightly() else 6))
+@pytest.mark.parametrize("number", range(len(ZONES)))
 def test_two_years_of_sweeps_do_what_a_diary_says(number: int) -> None:
     """R67, R72, R165, R169, R175, R183: what happens, how often, when, and with how many points."""
     town = Town(number, members=200 if is_nightly() else 15)
