@@ -108,6 +108,20 @@ def test_what_a_job_did_not_import_is_noted_with_klaviyos_reason(world: ProfileW
     assert refused(world) == {}
 
 
+def test_properties_that_became_empty_are_removed_by_a_job_too(world: ProfileWorld) -> None:
+    """FACTS 4: a job cannot null, so they are unset."""
+    entries = world.has(*names(5))
+    for lots in ({"2027-01-31": 5}, {"never": 5}):
+        for entry in entries:
+            key = (entry.program, entry.member_id)
+            world.store.stored[key] = replace(world.member(entry), lots=lots)
+            world.store.owed_since[key] = world.clock.now()
+        assert world.drain().counts["ProfilesSubmitted"] == 5
+        world.lets_work()
+        assert world.account.profiles() == world.newest()
+    assert not [name for held in world.account.profiles().values() for name in held if "expiry" in name]
+
+
 def test_more_import_errors_than_a_page_are_all_read(world: ProfileWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_profiles, "ERRORS_PER_PAGE", 2)
     world.has(*names(7))

@@ -1,0 +1,74 @@
+"""The lane of full syncs and bulk imports as queue work: what comes back, and when."""
+
+from __future__ import annotations
+
+import pytest
+
+from loyalty.runtime.lanes import Return, SyncsLane
+from loyalty.services import deliver_profiles
+from tests.fakes.clocks import SeededRandomness
+from tests.profile_world import ProfileWorld
+from tests.unit.runtime.test_lanes import MemoryVisibility, context, message
+
+WALK = '{"program": "candles"}'
+
+
+class Lane:
+    """The lane of a world, with a queue whose visibility can be looked at."""
+
+    def __init__(self) -> None:
+        self.world, self.visibility = ProfileWorld(), MemoryVisibility()
+        give_back = Return(self.visibility, SeededRandomness())
+        self.work = SyncsLane(self.world.walk, self.world.follow, give_back, self.world.clock)
+
+    def gets(self, *bodies: str, seconds: float = 300) -> list[str]:
+        return list(self.work([message(body, number) for number, body in enumerate(bodies)], context(seconds)))
+
+
+@pytest.fixture
+def lane(monkeypatch: pytest.MonkeyPatch) -> Lane:
+    monkeypatch.setattr(deliver_profiles, "FEW", 1)
+    lane = Lane()
+    lane.world.has("sarah", "bill", "mo")
+    return lane
+
+
+def test_a_walk_that_got_through_is_done(lane: Lane) -> None:
+    lane.world.starts_sync()
+    assert lane.gets(WALK) == []
+    assert lane.world.sync.walked_all
+
+
+def test_a_walk_in_trouble_comes_back_no_sooner_than_klaviyo_asks(lane: Lane) -> None:
+    lane.world.starts_sync()
+    lane.world.account.goes_wrong(kind="status", status=429, retry_after=50)
+    assert lane.gets(WALK) == ["id-0"]
+    assert 50 <= lane.visibility.delays["receipt-0"] <= 60
+    assert lane.world.sync.trouble == "klaviyo_throttled"
+
+
+def test_a_walk_without_time_hands_over_to_another_message(lane: Lane) -> None:
+    """Coming back counts towards the dead letters, and there is no trouble."""
+    lane.world.starts_sync()
+    lane.world.tasks.messages.clear()
+    assert lane.gets(WALK, seconds=19) == []
+    assert len(lane.world.tasks.messages) == 1
+
+
+def test_a_job_that_has_not_ended_is_looked_at_again(lane: Lane) -> None:
+    lane.world.drain()
+    (look,) = lane.world.tasks.messages
+    assert look.delay == 5
+    assert lane.gets(look.body) == ["id-0"]
+    assert 5 <= lane.visibility.delays["receipt-0"] <= 7
+    lane.world.clock.sleep(5)
+    assert lane.gets(look.body) == []
+    assert lane.gets(look.body) == [], "a repeat finds nothing to do"
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"job": "x"}', '{"program": ""}'])
+def test_a_message_that_cannot_be_read_comes_back_alone(lane: Lane, body: str) -> None:
+    lane.world.starts_sync()
+    assert lane.gets(body, WALK) == ["id-0"]
+    assert lane.world.sync.walked_all
+    assert lane.visibility.delays == {}
