@@ -177,8 +177,11 @@ def merged(kept: ReviewDecision, dropped: ReviewDecision) -> ReviewDecision:
     """The record of a review that had been taken for two; what ``dropped`` was paid is gone from the ledger by now."""
     newest = max(kept, dropped, key=_status_order)
     names = dict.fromkeys((*kept.names, dropped.review_key, *dropped.names))
+    if not kept.worth and (dropped.worth or rank(dropped.code) > rank(kept.code)):
+        kept = replace(kept, code=dropped.code, message=dropped.message, fix=dropped.fix)
     return replace(
         kept,
+        worth=kept.worth if kept.is_paid_otherwise else max(kept.worth, dropped.worth),
         status=newest.status,
         status_at=newest.status_at,
         status_reason=newest.status_reason,
