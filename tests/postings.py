@@ -125,7 +125,8 @@ class Till:
     def load(self, member: Member, entries: Sequence[Entry]) -> None:
         """Store a history that was decided elsewhere, without posting it entry by entry."""
         key = keys.member(member.program, member.member_id)
-        items: list[Item] = [{"pk": key.pk, "sk": key.sk, "roster_pk": keys.roster_pk(member.program), **member_item(member)}, *map(entry_item, entries)]
+        place = {"pk": key.pk, "sk": key.sk, "roster_pk": keys.roster_pk(member.program)}
+        items: list[Item] = [{**place, **member_item(member)}, *map(entry_item, entries)]
         for start in range(0, len(items), 25):
             puts = [{"PutRequest": {"Item": wire(item)}} for item in items[start : start + 25]]
             answer = self.client.batch_write_item(RequestItems={self.table: puts})  # type: ignore[dict-item]
