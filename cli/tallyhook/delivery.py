@@ -18,7 +18,9 @@ from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.services.replay_events import BeginReplay, ReplayEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from loyalty.ports import MessageQueue, QueueMessage
 
 QUEUES = {
     "reviews": "ReviewsQueue",
@@ -41,6 +43,10 @@ class Delivery:
     def dead_letters(self, queue: str) -> SqsDeadLetters:
         """What a queue gave up on."""
         return SqsDeadLetters(self.client("sqs"), self.queue_url(queue))
+
+    def queue(self, queue: str) -> MessageQueue:
+        """One of ``QUEUES`` to send to; looked up when it is used."""
+        return _Queue(self, queue)
 
     def queue_url(self, queue: str) -> str:
         """The URL of one of ``QUEUES``.
@@ -83,3 +89,16 @@ class Delivery:
     @property
     def _events(self) -> SqsQueue:
         return SqsQueue(self.client("sqs"), self.queue_url("events"), SystemClock(), SystemRandomness())
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """A queue that is looked up with the first message."""
+
+    delivery: Delivery
+    name: str
+
+    def send(self, messages: Sequence[QueueMessage]) -> None:
+        """Store all messages."""
+        url = self.delivery.queue_url(self.name)
+        SqsQueue(self.delivery.client("sqs"), url, SystemClock(), SystemRandomness()).send(messages)

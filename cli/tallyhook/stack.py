@@ -19,7 +19,6 @@ from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.settings_store import DynamoSettings
-from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.identity import program_slug
 from loyalty.services.keep_keys import KeepKeys
@@ -46,14 +45,12 @@ LOCAL_KEY = "test"
 
 @dataclass(frozen=True)
 class Stack:
-    """An open deployment. ``make`` makes AWS clients, ``facts`` are the stack's parameters and outputs."""
+    """An open deployment."""
 
     client: DynamoDBClient
     table: str
     api_url: str
     klaviyo_setup: Callable[[], KlaviyoSetup]
-    make: Callable[[str], Any]
-    facts: Callable[[], Mapping[str, str]]
     delivery: Delivery
 
     @property
@@ -69,7 +66,7 @@ class Stack:
     @property
     def settings(self) -> KeepSettings:
         """Changes of its programs' settings."""
-        return KeepSettings(DynamoSettings(self.client, self.table), SystemClock())
+        return KeepSettings(DynamoSettings(self.client, self.table), SystemClock(), self.delivery.queue("sweeps"))
 
     @property
     def open_program(self) -> OpenProgram:
@@ -94,9 +91,8 @@ class Stack:
     @property
     def run_sync(self) -> RunSync:
         """Full syncs of its programs."""
-        queue = SqsQueue(self.make("sqs"), self.facts()["SyncsQueueUrl"], self.clock, self.randomness)
         syncs = DynamoFullSyncs(self.client, self.table)
-        return RunSync(self.programs, syncs, queue, self.clock, self.randomness)
+        return RunSync(self.programs, syncs, self.delivery.queue("syncs"), self.clock, self.randomness)
 
     @property
     def randomness(self) -> SystemRandomness:
@@ -159,7 +155,7 @@ def open_stack(name: str | None, local: Path | None) -> Stack:
     table, make = facts["TableName"], cast(Any, boto3.client)
     client = boto3.client("dynamodb")
     delivery = Delivery(make, table, name)
-    return Stack(client, table, facts["ApiUrl"], lambda: _setup(make, table, facts), make, lambda: facts, delivery)
+    return Stack(client, table, facts["ApiUrl"], lambda: _setup(make, table, facts), delivery)
 
 
 def _described(description: dict[str, Any]) -> Stack:
@@ -174,14 +170,11 @@ def _described(description: dict[str, Any]) -> Stack:
             aws_secret_access_key=LOCAL_KEY,
         )
 
-    def facts() -> dict[str, str]:
-        return _facts(client("cloudformation"), description["stack_name"])
-
     def setup() -> KlaviyoSetup:
-        return _setup(client, description["table"], facts())
+        return _setup(client, description["table"], _facts(client("cloudformation"), description["stack_name"]))
 
     delivery = Delivery(client, description["table"], description.get("stack_name", ""))
-    return Stack(client("dynamodb"), description["table"], description["api_url"], setup, client, facts, delivery)
+    return Stack(client("dynamodb"), description["table"], description["api_url"], setup, delivery)
 
 
 def _facts(cloudformation: CloudFormationClient, name: str) -> dict[str, str]:

@@ -19,8 +19,9 @@ from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.system import SystemClock
 from loyalty.domain.connection import FirstSync
 from loyalty.domain.full_sync import SyncState
-from tallyhook import stack, sync_commands
+from tallyhook import sync_commands
 from tallyhook.commands import main
+from tallyhook.delivery import Delivery
 from tests.builders import a_connection, a_program
 from tests.table import create_table
 
@@ -69,7 +70,7 @@ def deployment(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     client, sqs = boto3.client("dynamodb", **access), boto3.client("sqs", **access)
     create_table(client, table)
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    monkeypatch.setattr(stack, "_facts", lambda *_: {"SyncsQueueUrl": url})
+    monkeypatch.setattr(Delivery, "queue_url", lambda *_: url)
     programs = DynamoPrograms(client, table)
     programs.create(a_program(connection=None))
     programs.save_connection(a_program().slug, a_connection(first_sync=FirstSync.NOT_STARTED))
