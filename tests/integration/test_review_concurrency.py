@@ -173,9 +173,9 @@ def test_what_a_decision_costs(emulated_dynamodb: DynamoDBClient, new_table: str
         costs[name] = (spent.writes, spent.reads)
     assert costs == {
         "award": (16, 6),
-        "repeat": (0, 3),
+        "repeat": (0, 1),
         "award again": (16, 6),
         "refusal by a limit": (6, 5),
         "refusal by the review": (6, 5),
-        "taking back": (9, 6),
+        "taking back": (9, 4),
     }

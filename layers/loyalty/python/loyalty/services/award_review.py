@@ -181,14 +181,16 @@ class AwardReview:
         self, program: Program, rule: ReviewRule, before: ReviewDecision, submission: ReviewSubmission
     ) -> Surroundings:
         first_text = ""
-        if rule.refuse_duplicates and may_be_duplicate(submission):
+        if _minds_text(rule, submission) and submission.text_digest != before.text:
             holder = self.decisions.first_with_text(program.slug, submission.text_digest)
             first_text = "" if holder in {before.review_key, *before.names} else holder
         return Surroundings(
             timezone=program.terms.timezone,
             connected_at=program.connection.connected_at if program.connection else None,
             first_text=first_text,
-            tally=self.decisions.tally(program.slug, MemberId(before.member_id)) if rule.counts_reviews else Tally(),
+            tally=self.decisions.tally(program.slug, MemberId(before.member_id))
+            if _minds_others(rule, before)
+            else Tally(),
         )
 
     def _stored(
@@ -201,10 +203,8 @@ class AwardReview:
         around: Surroundings,
         known: Mapping[str, ReviewDecision],
     ) -> ReviewDecision:
-        tally = counted(around.tally, after, submission) if rule.counts_reviews else around.tally
-        claims_text = bool(
-            rule.refuse_duplicates and may_be_duplicate(submission) and not around.first_text and not before.text
-        )
+        tally = counted(around.tally, after, submission) if _minds_others(rule, before) else around.tally
+        claims_text = _minds_text(rule, submission) and not around.first_text and not before.text
         text = submission.text_digest if claims_text else ""
         led_here = {*known, before.review_key, *before.names}
         return self.decisions.commit(
@@ -229,6 +229,16 @@ class AwardReview:
             without = tally.without(decision.review_key)
             change = replace(change, tally=without if without != tally else None)
         return replace(settled, decision=self.decisions.commit(change))
+
+
+def _minds_text(rule: ReviewRule, submission: ReviewSubmission) -> bool:
+    """Whether it matters who had a text first."""
+    return rule.refuse_duplicates and may_be_duplicate(submission)
+
+
+def _minds_others(rule: ReviewRule, before: ReviewDecision) -> bool:
+    """Whether it matters what else the member was paid for: not for a review that has its place already."""
+    return rule.counts_reviews and before.outcome != Outcome.AWARDED
 
 
 def _seniority(decision: ReviewDecision) -> tuple[bool, bool, str]:
