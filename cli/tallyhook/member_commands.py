@@ -16,6 +16,7 @@ from loyalty.domain.ledger.amounts import MAX_POINTS
 from loyalty.domain.ledger.commands import Adjust, Command, CommandKey, Narrative
 from loyalty.domain.ledger.decisions import Refusal
 from loyalty.domain.ledger.entry import Source
+from loyalty.services.erase_member import EraseMember
 from tallyhook.output import json_option, show
 
 if TYPE_CHECKING:
@@ -79,6 +80,26 @@ def show_log(stack: Stack, slug: str, email: str, limit: int, as_json: bool) -> 
             f"{entry.recorded_at}  {entry.points:+d}  balance {entry.balance}  {entry.kind}  {who}  "
             f"Klaviyo: {entry.delivery.state}  {entry.reason}".rstrip()
         )
+
+
+@member.command("erase")
+@click.argument("slug")
+@click.argument("email")
+@click.confirmation_option(prompt="This cannot be undone. Erase this person's data?")
+@click.pass_obj
+def erase(stack: Stack, slug: str, email: str) -> None:
+    """Erase who the member EMAIL of program SLUG is; points and times stay (R25).
+
+    Klaviyo's data about the person is erased in Klaviyo, by a data privacy request.
+    """
+    found = stack.program(slug)
+    somebody = stack.ledger.find(found, Address("email", email))
+    if somebody is None:
+        raise click.ClickException(f"Nobody in program {slug} has this address.")
+    outcome = EraseMember(stack.ledger, stack.decisions)(found, somebody.member_id, actor=OPERATOR)
+    if isinstance(outcome, Refusal):
+        raise click.ClickException(f"{outcome.message} ({outcome.code})")
+    click.echo(f"member {somebody.member_id}: erased")
 
 
 @click.command()

@@ -137,3 +137,15 @@ def test_the_webhook_builder_prints_what_to_paste(terminal: Terminal) -> None:
     assert "api-key: tk_mine" in shown
     built = terminal.asked("program", "webhook", "candles", "--idea", "birthday", "--amount", "25")
     assert json.loads(built["body"])[0]["amount"] == 25
+
+
+def test_a_person_is_erased_once_confirmed_and_points_stay(terminal: Terminal) -> None:
+    """R25: the ledger's proof holds afterwards."""
+    terminal.run("member", "set", "candles", EMAIL, "--state", "member", "--first-name", "Sarah")
+    terminal.run("adjust", "candles", EMAIL, "--add", "50", "--reason", "Thank you, Sarah")
+    member_id = terminal.asked("member", "show", "candles", EMAIL)["member_id"]
+    assert "Aborted" in terminal.fails("member", "erase", "candles", EMAIL, typed="n\n")
+    assert member_id in terminal.run("member", "erase", "candles", EMAIL, "--yes")
+    assert "Nobody" in terminal.fails("member", "erase", "candles", EMAIL, "--yes")
+    assert "unknown_member" in terminal.fails("member", "show", "candles", EMAIL)
+    terminal.run("verify", "candles")
