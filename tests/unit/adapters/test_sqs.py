@@ -139,3 +139,23 @@ def test_what_each_error_of_the_service_means(error: Exception, expected: type[E
     with pytest.raises(expected) as raised:
         queue(ScriptedSqs(raising(error))).send(messages(1))
     assert raised.value.__cause__ is error
+
+
+def test_how_much_a_queue_holds_is_all_of_it_waiting_postponed_and_being_worked_on() -> None:
+    """What the upkeep compares with what a program owes."""
+
+    class Counted:
+        def get_queue_attributes(self, **asked: Any) -> dict[str, Any]:
+            assert asked["QueueUrl"] == URL
+            return {"Attributes": dict(zip(sorted(asked["AttributeNames"]), ("7", "20", "300"), strict=True))}
+
+    assert SqsQueue(cast(Any, Counted()), URL, FixedClock(), SeededRandomness()).waiting() == 327
+
+
+def test_a_queue_that_cannot_be_counted_is_trouble() -> None:
+    class Denied:
+        def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+            raise refused_with("AccessDenied")
+
+    with pytest.raises(Misconfigured):
+        SqsQueue(cast(Any, Denied()), URL, FixedClock(), SeededRandomness()).waiting()
