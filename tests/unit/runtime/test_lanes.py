@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from loyalty.domain.errors import Misconfigured, Transient
 from loyalty.domain.ledger.entry import DeliveryState, Entry
 from loyalty.runtime.batch import Message
-from loyalty.runtime.lanes import EventsLane, ProfilesLane, Return, relay
+from loyalty.runtime.lanes import MOST_TRIES, EventsLane, ProfilesLane, Return, relay
 from loyalty.services.relay_outbox import RelayOutbox
 from loyalty.services.replay_events import next_step
 from tests.fakes.clocks import FixedClock, SeededRandomness
@@ -198,3 +198,18 @@ def test_a_step_of_a_replay_is_done_and_one_in_trouble_comes_back(lanes: Lanes) 
     assert list(lanes.events([message(step, 3)], context())) == []
     assert lanes.world.state(missed[0]) == (DeliveryState.OWED, "backfill")
     assert lanes.world.state(entry)[0] is DeliveryState.SENT
+
+
+def test_after_a_day_of_trouble_messages_are_left_to_the_upkeep_and_not_to_the_dead_letters(lanes: Lanes) -> None:
+    """What is owed stays marked; among the dead letters nobody would understand what is only late."""
+    entry = lanes.world.gets(SARAH)
+    lanes.world.account.goes_wrong(kind="status", status=503, times=None)
+    assert list(lanes.events([about(entry, received=MOST_TRIES - 1)], context())) == ["id-1"]
+    assert list(lanes.events([about(entry, received=MOST_TRIES)], context())) == []
+    assert lanes.world.state(entry)[0] is DeliveryState.OWED
+
+
+def test_what_nobody_foresaw_goes_to_the_dead_letters_in_the_end(lanes: Lanes) -> None:
+    entry = lanes.world.gets(SARAH)
+    lanes.world.connected(credential=7)
+    assert list(lanes.events([about(entry, received=MOST_TRIES + 5)], context())) == ["id-1"]

@@ -18,16 +18,20 @@ from pydantic import BaseModel, ValidationError
 from loyalty.adapters.dynamodb.streams import owed_in
 from loyalty.contracts.deliveries import EventsMessage, OwedEvent, OwedProfiles, ReplayStep, SyncTask
 from loyalty.domain.backoff import wait
-from loyalty.domain.errors import LoyaltyError, Misconfigured
+from loyalty.domain.errors import LoyaltyError, Misconfigured, Transient
 from loyalty.ports import Clock, Randomness, Visibility
 from loyalty.runtime.batch import Message
-from loyalty.runtime.observability import logger, report, report_error
+from loyalty.runtime.observability import count, logger, report, report_error
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.follow_job import FollowJob
 from loyalty.services.relay_outbox import RelayOutbox
 from loyalty.services.replay_events import ReplayEvents
 from loyalty.services.walk_members import WalkMembers
+
+MOST_TRIES = 90
+"""After so many, about a day of trouble that passes, an event's message is let go: the mark stays, and the upkeep
+queues it again. So the dead letters hold what nobody understands, and nothing else."""
 
 RESERVE = timedelta(seconds=20)
 """Kept of a function's time for the last call to Klaviyo to run into its time limit and for noting what was done."""
@@ -93,11 +97,15 @@ class EventsLane:
         readable = {message: said for message, said in read.items() if isinstance(said, OwedEvent)}
         done = self.deliver(list(readable.values()), until=_until(self.clock, context))
         waiting: dict[OwedEvent, int | None] = {}
+        passing: set[OwedEvent] = set()
         for work in done:
             _tell(work.program, work.trouble)
             report(work)
             waiting.update(dict.fromkeys(work.later.values(), work.retry_after))
-        back = {message: waiting[owed] for message, owed in readable.items() if owed in waiting}
+            passing.update(work.later.values() if isinstance(work.trouble, Transient) else ())
+        left = {message for message, owed in readable.items() if owed in passing and message.received >= MOST_TRIES}
+        count("EventsLeftToUpkeep", len(left))
+        back = {message: waiting[owed] for message, owed in readable.items() if owed in waiting and message not in left}
         steps = {message: said for message, said in read.items() if isinstance(said, ReplayStep)}
         return [*unreadable, *self.give_back(back | self._replayed(steps, context))]
 
