@@ -56,7 +56,7 @@ _PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 _REQUIRED = frozenset({"If-Match"})
 
 _ERRORS: Mapping[int, str] = {
-    400: "The request is malformed: code malformed_json, invalid_email, invalid_cursor ...",
+    400: "The request is malformed: code malformed_json, invalid_email, invalid_version ...",
     401: "No API key, or none that is valid: code missing_api_key, invalid_api_key.",
     403: "The key may not do this: code key_of_another_program, missing_scope, operator_only.",
     404: "There is no such program, member or key: code unknown_program, unknown_member, unknown_key.",
@@ -198,7 +198,7 @@ def _errors(operation: Operation) -> list[int]:
     if operation.query is not None or operation.operation_id == "rotate_key":
         errors |= {422}
     if "If-Match" in operation.headers:
-        errors |= {412, 428}
+        errors |= {400, 412, 428}
     if operation.operation_id == "create_program":
         errors |= {400}
     return sorted(errors)
