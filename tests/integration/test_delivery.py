@@ -168,6 +168,7 @@ def account() -> Iterator[Stack]:
             "TABLE_NAME": TABLE,
             "EVENTS_QUEUE_URL": urls["events"],
             "PROFILES_QUEUE_URL": urls["profiles"],
+            "SYNCS_QUEUE_URL": sqs.create_queue(QueueName="syncs")["QueueUrl"],
             "CREDENTIALS_KEY_ID": key_id,
             "KLAVIYO_BASE_URL": server.base_url,
             "KLAVIYO_APP_SECRET": "unused: these programs are connected by private key",
