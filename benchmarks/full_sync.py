@@ -6,6 +6,7 @@ runs in a process of its own, so that its memory is its own: ``python -m benchma
 
 from __future__ import annotations
 
+import cProfile
 import heapq
 import itertools
 import json
@@ -49,6 +50,7 @@ from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+WORK_SIZES = (5_000, 50_000)
 WITHOUT_EMAIL = 100
 """One member of so many has no address."""
 
@@ -229,11 +231,19 @@ def results() -> Iterator[Result]:
     ended = f"{times}; the last job was seen to end after {most.ended_after:.0f} s"
     yield Result("full_sync_seconds", round(time_ratio, 3), "times", 1.1, "lower", ended)
     yield Result("full_sync_memory", round(most.megabytes), "MiB", 512, "lower", memory)
-    smallest = measured[1]
-    ratio = (most.cpu / most.members) / (smallest.cpu / smallest.members)
-    yield Result("full_sync_cpu_growth", round(ratio, 3), "times", 1.25, "lower", f"a member, {growth}")
+    few, many = (_work(size) / size for size in WORK_SIZES)
+    between = f"{many:.1f}/{few:.1f} function calls a member of {WORK_SIZES[1]:,} and of {WORK_SIZES[0]:,}"
+    detail = f"{between}; processor time a member, {growth}"
+    yield Result("full_sync_work_growth", round(many / few, 3), "times", 1.05, "lower", detail)
     off = sum(each.off + each.throttled for each in measured)
     yield Result("full_sync_off", off, "members not sent once, or calls too many", 0, "lower", calls)
+
+
+def _work(size: int) -> int:
+    """Function calls of a full sync, which no other process changes."""
+    stack, profile = Stack(size), cProfile.Profile()
+    profile.runcall(stack.play)
+    return sum(entry.callcount for entry in profile.getstats())
 
 
 def _in_a_process(size: int) -> Measured:
