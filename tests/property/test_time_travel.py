@@ -107,30 +107,27 @@ class Town:
         self.diaries = {address: Diary(self.rules, policies_followed=1) for address in addresses}
         self.down_until = BEGIN
         self.today = date.min
+        self.unseen: set[Address] = set()
 
     def live(self, hours: int) -> None:
         """Let so many hours go by."""
         for hour in range(hours):
             self.clock.time = BEGIN + timedelta(hours=hour, minutes=5)
             today = self.rules.day(self.clock.time)
-            begins = today != self.today
-            if begins:
+            if today != self.today:
                 self.today = today
+                self.unseen.update(self.diaries)
                 for diary in self.diaries.values():
                     diary.begin_day(today)
-            touched = self._somebody_acts() if self.chance.random() < len(self.diaries) / DAYS_APART / 24 else None
+            if self.chance.random() < len(self.diaries) / DAYS_APART / 24:
+                self.unseen.add(self._somebody_acts())
             if self.chance.random() < 0.0008:
                 self._change_terms()
             self._go_down()
-            if self.clock.time < self.down_until:
-                self.today = date.min if begins else self.today
-                continue
-            self._sweep()
-            for diary in self.diaries.values():
-                if begins or diary is touched or diary.promised:
-                    diary.be_swept(self.clock.time)
+            if self.clock.time >= self.down_until:
+                self._sweep()
 
-    def _somebody_acts(self) -> Diary:
+    def _somebody_acts(self) -> Address:
         address, diary = self.chance.choice(list(self.diaries.items()))
         now, points, what = self.clock.time, self.chance.randint(1, 300), self.chance.random()
         if what < 0.5:
@@ -151,7 +148,7 @@ class Town:
             born = self._some_birthday(now)
             self._identify(address, born)
             diary.say_birthday(born, now)
-        return diary
+        return address
 
     def _some_birthday(self, now: datetime) -> date:
         """Any day, a leap day, or one that is about as close as a birthday may be when it becomes known."""
@@ -221,6 +218,10 @@ class Town:
                 continue
             left -= 1
         self.store.mortal = False
+        for address, diary in self.diaries.items():
+            if address in self.unseen or diary.promised:
+                diary.be_swept(now)
+        self.unseen.clear()
 
     def acts(self, address: Address) -> list[Act]:
         """What a member's journal says that time did."""
