@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from loyalty.domain.errors import Misconfigured
-from loyalty.runtime import container
+from loyalty.runtime import container, intake_container
 from loyalty.runtime.settings import ReviewAwardSettings, ReviewWebhookSettings
 from loyalty.services.award_review import AwardReview
 from loyalty.services.intake_reviews import IntakeReviews
@@ -50,7 +50,7 @@ def test_in_lambda_it_is_built_while_the_module_loads(monkeypatch: pytest.Monkey
 
     def build(settings: ReviewWebhookSettings) -> IntakeReviews:
         built.append(settings)
-        return container.intake_reviews(settings)
+        return intake_container.intake_reviews(settings)
 
     use_case = container.UseCase(ReviewWebhookSettings, build)
     assert len(built) == 1
@@ -61,7 +61,7 @@ def test_in_lambda_it_is_built_while_the_module_loads(monkeypatch: pytest.Monkey
 def test_in_lambda_an_incomplete_environment_waits_for_the_first_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
     """There it is logged and answered; an import that fails would be neither."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "review_webhook")
-    use_case = container.UseCase(ReviewWebhookSettings, container.intake_reviews)
+    use_case = container.UseCase(ReviewWebhookSettings, intake_container.intake_reviews)
     with pytest.raises(Misconfigured):
         use_case()
 

@@ -1,4 +1,4 @@
-"""Composition root of the functions that work on queues, on the stream and on Klaviyo's webhooks.
+"""Composition root of the functions that work on queues, and on the stream.
 
 Together with ``api_container`` the one place that knows concrete classes. There are two because what a process imports
 is what its cold start waits for, and the API never talks to Klaviyo.
@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-
-from loyalty.adapters.aws import BY_THE_HUNDRED
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.feed import DynamoFeed
@@ -19,7 +16,6 @@ from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.replays import DynamoReplays
 from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
-from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.sqs_visibility import SqsVisibility
 from loyalty.adapters.system import SystemClock, SystemRandomness
@@ -29,16 +25,12 @@ from loyalty.runtime.settings import (
     KlaviyoEventsSettings,
     OutboxRelaySettings,
     ReviewAwardSettings,
-    ReviewWebhookSettings,
     Settings,
-    WithCredentials,
 )
 from loyalty.runtime.use_case import UseCase
 from loyalty.services.award_review import AwardReview
 from loyalty.services.deliver_events import DeliverEvents
-from loyalty.services.intake_reviews import IntakeReviews
 from loyalty.services.posting import Ledger
-from loyalty.services.recent_programs import RecentPrograms
 from loyalty.services.relay_outbox import RelayOutbox
 from loyalty.services.replay_events import ReplayEvents
 
@@ -46,23 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["UseCase", "award_review", "events_lane", "intake_reviews", "relay_outbox"]
-
-
-def intake_reviews(settings: ReviewWebhookSettings) -> IntakeReviews:
-    """What ``review_webhook`` does."""
-    client, clock = _dynamodb(settings), SystemClock()
-    return IntakeReviews(
-        programs=RecentPrograms(DynamoPrograms(client, settings.table_name), _vault(settings), clock),
-        queue=SqsQueue(
-            boto3.client("sqs", region_name=settings.region, config=BY_THE_HUNDRED),
-            settings.reviews_queue_url,
-            clock,
-            SystemRandomness(),
-        ),
-        notes=DynamoConnectionNotes(client, settings.table_name),
-        clock=clock,
-    )
+__all__ = ["UseCase", "award_review", "events_lane", "relay_outbox"]
 
 
 def award_review(settings: ReviewAwardSettings) -> AwardReview:
@@ -118,8 +94,3 @@ def _dynamodb(settings: Settings) -> DynamoDBClient:
 
 def _sqs(settings: Settings) -> SQSClient:
     return settings.aws.sqs
-
-
-def _vault(settings: WithCredentials) -> KmsVault:
-    client = settings.aws.kms
-    return KmsVault(client, settings.credentials_key_id)
