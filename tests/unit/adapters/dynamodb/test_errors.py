@@ -210,3 +210,29 @@ def test_keys_that_stay_unread_are_an_error_not_a_gap(stub: Stubber, client: Dyn
     with pytest.raises(Transient):
         DynamoOutbox(client, TABLE).members(SLUG, [MemberId("a")])
     stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("change", "operation", "code", "reasons", "means"),
+    [
+        (LATER, "put_item", "ConditionalCheckFailedException", (), Conflict),
+        (LATER, "put_item", "TransactionConflictException", (), Conflict),
+        (FIRST, "transact_write_items", "TransactionCanceledException", ("None", "ConditionalCheckFailed"), Conflict),
+        (FIRST, "transact_write_items", "TransactionCanceledException", ("TransactionConflict", "None"), Conflict),
+        (FIRST, "transact_write_items", "TransactionCanceledException", ("ThrottlingError", "None"), Transient),
+    ],
+)
+def test_a_decision_that_somebody_else_changed_first_is_decided_on_again(
+    stub: Stubber,
+    client: DynamoDBClient,
+    change: ReviewChange,
+    operation: str,
+    code: str,
+    reasons: tuple[str, ...],
+    means: type[Exception],
+) -> None:
+    """At once, not only when the queue brings the message again; throttling is left to the queue."""
+    modeled = {"CancellationReasons": [{"Code": reason} for reason in reasons]} if reasons else {}
+    stub.add_client_error(operation, code, http_status_code=400, modeled_fields=modeled)
+    with pytest.raises(means):
+        DynamoDecisions(client, TABLE).commit(change)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _ABSENT = "attribute_not_exists(pk)"
 _AS_READ = "version = :version"
+_LOST = {"ConditionalCheckFailed", "TransactionConflict"}
+"""Reasons of a cancelled transaction that mean that somebody else was first."""
+
 _UNDECIDED = "attribute_not_exists(pk) OR (attribute_exists(outcome) AND attribute_not_exists(version))"
 """Nothing is stored, or a refusal of a release that did not count versions."""
 
@@ -165,6 +168,8 @@ def _cancelled(error: ClientError) -> LoyaltyError | None:
     """What a write that did not happen means; None where that is for the service's error to say."""
     reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
     codes = {reason.get("Code") for reason in reasons} - {"None", None}
-    if is_failed_condition(error) or (codes and codes <= {"ConditionalCheckFailed", "TransactionConflict"}):
+    # A single write answers so while a transaction of somebody else is under way on its item.
+    is_busy = error.response.get("Error", {}).get("Code") == "TransactionConflictException"
+    if is_failed_condition(error) or is_busy or (codes and codes <= _LOST):
         return Conflict("Somebody else decided on this review, or for this member, first.")
     return Transient("Storage is busy; try again shortly.") if codes else None
