@@ -174,3 +174,15 @@ def test_a_refusal_of_a_release_before_is_read_and_changed(table_storage: TableS
     with pytest.raises(Conflict):
         table_storage.decisions.commit(changing(before))
     assert table_storage.decisions.load(CANDLES, REFUSED.review_key) == stored
+
+
+def test_a_refusal_of_a_release_before_becomes_a_name_of_another_record(table_storage: TableStorage) -> None:
+    key = keys.decision(CANDLES, "evt1")
+    facts = {"review_key": "evt1", "outcome": "refused", "code": "not_verified", "message": "No.", "rule_version": 1}
+    more = {"event_id": "", "member_id": SARAH, "decided_at": "2026-03-02T12:00:00.000Z"}
+    table_storage.put({"pk": key.pk, "sk": key.sk, "type": "decision", "program": CANDLES, **facts, **more})
+    old = table_storage.decisions.load(CANDLES, "evt1")
+    assert old
+    kept = table_storage.decisions.commit(changing(REFUSED))
+    one = table_storage.decisions.commit(changing(kept, replaced=(old,)))
+    assert table_storage.decisions.load(CANDLES, "evt1") == one

@@ -129,11 +129,12 @@ class DynamoDecisions:
 
     def _writes(self, change: ReviewChange, stored: ReviewDecision) -> list[PutTypeDef]:
         program, member_id = change.program, MemberId(stored.member_id)
-        writes = [self._put(decision_item(program, stored), change.decision.version)]
+        writes = [self._put(decision_item(program, stored), change.decision.version, _UNDECIDED)]
         if member_id and (stored.version == 1 or change.lists):
             writes.append({"TableName": self._table, "Item": wire(listed_item(program, stored))})
         writes += [
-            self._put(name_item(program, old.review_key, stored.review_key), old.version) for old in change.replaced
+            self._put(name_item(program, old.review_key, stored.review_key), old.version, _UNDECIDED)
+            for old in change.replaced
         ]
         writes += [self._put(name_item(program, name, stored.review_key), 0) for name in change.new_names]
         if change.tally is not None:
@@ -143,10 +144,10 @@ class DynamoDecisions:
             writes.append(self._put(text_item(program, change.text, stored.review_key), 0))
         return writes
 
-    def _put(self, item: Item, version: int) -> PutTypeDef:
+    def _put(self, item: Item, version: int, unless: str = _ABSENT) -> PutTypeDef:
         request: PutTypeDef = {"TableName": self._table, "Item": wire(item)}
         if not version:
-            request["ConditionExpression"] = _UNDECIDED if item["type"] == "decision" else _ABSENT
+            request["ConditionExpression"] = unless
             return request
         request["ConditionExpression"] = _AS_READ
         request["ExpressionAttributeValues"] = wire({":version": version})
