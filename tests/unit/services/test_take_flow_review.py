@@ -138,7 +138,7 @@ def test_what_klaviyo_renders_is_read(endpoint: Endpoint, sent: dict[str, Any], 
 def test_what_is_wrong_is_refused_with_a_hint_and_nothing_queued(
     endpoint: Endpoint, sent: dict[str, Any], code: str
 ) -> None:
-    """Klaviyo does not send it again after a 4xx, and its flow shows the answer (FACTS section 7)."""
+    """Klaviyo does not send it again after a 4xx, so that is for truly bad requests only (FACTS section 7)."""
     answer = endpoint.post({**REVIEW, **sent})
     assert (answer.status, answer.document["code"]) == (422, "invalid_review")
     assert code in {error["code"] for error in answer.document["errors"]}
