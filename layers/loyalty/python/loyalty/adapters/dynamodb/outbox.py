@@ -45,18 +45,7 @@ class DynamoOutbox:
 
     def owed_profiles(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
         """Members whose newest state Klaviyo lacks, those owed longest first."""
-        owed: list[tuple[str, MemberId]] = []
-        for shard in range(keys.OWED_SHARDS):
-            with storage_errors():
-                page = self._client.query(
-                    TableName=self._table,
-                    IndexName=keys.FEED_INDEX,
-                    KeyConditionExpression="feed_pk = :pk",
-                    ExpressionAttributeValues=wire({":pk": keys.owed_pk(program, "profile", shard)}),
-                    Limit=limit,
-                )
-            owed += [(item["feed_sk"], MemberId(item["member_id"])) for item in map(plain, page["Items"])]
-        return [member_id for _, member_id in sorted(owed)[:limit]]
+        return owed_members(self._client, self._table, program, limit=limit)
 
     def owed_events(
         self, program: ProgramSlug, *, before: datetime, after: str = "", limit: int
@@ -157,3 +146,26 @@ class DynamoOutbox:
                     return False
                 raise
         return True
+
+
+def owed_members(
+    client: DynamoDBClient, table: str, program: ProgramSlug, *, limit: int, newest_first: bool = False
+) -> list[MemberId]:
+    """Members whose newest state Klaviyo lacks, by the time since when; eventually consistent.
+
+    Raises:
+        Transient: storage is busy or out of reach.
+    """
+    owed: list[tuple[str, MemberId]] = []
+    for shard in range(keys.OWED_SHARDS):
+        with storage_errors():
+            page = client.query(
+                TableName=table,
+                IndexName=keys.FEED_INDEX,
+                KeyConditionExpression="feed_pk = :pk",
+                ExpressionAttributeValues=wire({":pk": keys.owed_pk(program, "profile", shard)}),
+                ScanIndexForward=not newest_first,
+                Limit=limit,
+            )
+        owed += [(item["feed_sk"], MemberId(item["member_id"])) for item in map(plain, page["Items"])]
+    return [member_id for _, member_id in sorted(owed, reverse=newest_first)[:limit]]

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import wire
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
-from loyalty.adapters.dynamodb.outbox import DynamoOutbox
+from loyalty.adapters.dynamodb.outbox import DynamoOutbox, owed_members
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.moments import utc_text
 from loyalty.domain.profile_jobs import SentProfile
@@ -56,19 +56,7 @@ class DynamoProfileMarks:
 
     def newest(self, program: ProgramSlug, *, limit: int) -> list[MemberId]:
         """Members whose newest state Klaviyo lacks, those owed shortest first."""
-        owed: list[tuple[str, MemberId]] = []
-        for shard in range(keys.OWED_SHARDS):
-            with storage_errors():
-                page = self._client.query(
-                    TableName=self._table,
-                    IndexName=keys.FEED_INDEX,
-                    KeyConditionExpression="feed_pk = :pk",
-                    ExpressionAttributeValues=wire({":pk": keys.owed_pk(program, "profile", shard)}),
-                    ScanIndexForward=False,
-                    Limit=limit,
-                )
-            owed += [(item["feed_sk"]["S"], MemberId(item["member_id"]["S"])) for item in page["Items"]]
-        return [member_id for _, member_id in sorted(owed, reverse=True)[:limit]]
+        return owed_members(self._client, self._table, program, limit=limit, newest_first=True)
 
     def owe(self, program: ProgramSlug, member_ids: Collection[MemberId], now: datetime) -> None:
         """Let the profiles of members that have an address be owed; those that are already stay as they are."""
