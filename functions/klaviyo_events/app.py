@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import batch, container
+from loyalty.runtime import batch, events_container
 from loyalty.runtime.observability import Answer, Event, invocation
 from loyalty.runtime.settings import KlaviyoEventsSettings
+from loyalty.runtime.use_case import UseCase
 
-lane = container.UseCase(KlaviyoEventsSettings, container.events_lane)
+lane = UseCase(KlaviyoEventsSettings, events_container.events_lane)
 
 
 @invocation

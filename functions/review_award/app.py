@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import batch, container
+from loyalty.runtime import batch, review_container
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import ReviewAwardSettings
+from loyalty.runtime.use_case import UseCase
 
-award = container.UseCase(ReviewAwardSettings, container.award_review)
+award = UseCase(ReviewAwardSettings, review_container.award_review)
 
 
 def decide(message: batch.Message) -> None:

@@ -27,7 +27,7 @@ from loyalty.adapters.klaviyo import client as klaviyo_client
 from loyalty.adapters.kms import KmsVault
 from loyalty.domain.identity import Address, ProgramSlug
 from loyalty.domain.ledger.commands import Adjust
-from loyalty.runtime.container import UseCase
+from loyalty.runtime.use_case import UseCase
 from loyalty.services.posting import Ledger
 from tests.builders import a_command, a_connection, a_program
 from tests.deliveries import LambdaContext

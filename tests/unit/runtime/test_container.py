@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from loyalty.domain.errors import Misconfigured
-from loyalty.runtime import container, intake_container
+from loyalty.runtime import review_container
 from loyalty.runtime.settings import ReviewAwardSettings, ReviewWebhookSettings
+from loyalty.runtime.use_case import UseCase
 from loyalty.services.award_review import AwardReview
 from loyalty.services.intake_reviews import IntakeReviews
 from tests.unit.runtime.test_settings import ENVIRONMENT
@@ -30,7 +31,7 @@ def complete(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_use_case_is_built_at_first_use_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_case = container.UseCase(ReviewAwardSettings, container.award_review)
+    use_case = UseCase(ReviewAwardSettings, review_container.award_review)
     complete(monkeypatch)
     first = use_case()
     assert isinstance(first, AwardReview)
@@ -38,7 +39,7 @@ def test_a_use_case_is_built_at_first_use_and_kept(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_missing_variable_is_named_at_the_first_use() -> None:
-    use_case = container.UseCase(ReviewAwardSettings, container.award_review)
+    use_case = UseCase(ReviewAwardSettings, review_container.award_review)
     with pytest.raises(Misconfigured, match="AWS_REGION, TABLE_NAME"):
         use_case()
 
@@ -50,9 +51,9 @@ def test_in_lambda_it_is_built_while_the_module_loads(monkeypatch: pytest.Monkey
 
     def build(settings: ReviewWebhookSettings) -> IntakeReviews:
         built.append(settings)
-        return intake_container.intake_reviews(settings)
+        return review_container.intake_reviews(settings)
 
-    use_case = container.UseCase(ReviewWebhookSettings, build)
+    use_case = UseCase(ReviewWebhookSettings, build)
     assert len(built) == 1
     assert isinstance(use_case(), IntakeReviews)
     assert len(built) == 1
@@ -61,13 +62,13 @@ def test_in_lambda_it_is_built_while_the_module_loads(monkeypatch: pytest.Monkey
 def test_in_lambda_an_incomplete_environment_waits_for_the_first_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
     """There it is logged and answered; an import that fails would be neither."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "review_webhook")
-    use_case = container.UseCase(ReviewWebhookSettings, intake_container.intake_reviews)
+    use_case = UseCase(ReviewWebhookSettings, review_container.intake_reviews)
     with pytest.raises(Misconfigured):
         use_case()
 
 
 def test_another_can_be_put_in_its_place() -> None:
-    use_case: container.UseCase[str] = container.UseCase(ReviewAwardSettings, lambda _: "built")
+    use_case: UseCase[str] = UseCase(ReviewAwardSettings, lambda _: "built")
     use_case.replace("given")
     assert use_case() == "given"
 

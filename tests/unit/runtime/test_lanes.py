@@ -11,7 +11,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from loyalty.domain.errors import Misconfigured, Transient
 from loyalty.domain.ledger.entry import DeliveryState, Entry
 from loyalty.runtime.batch import Message
-from loyalty.runtime.lanes import MOST_TRIES, EventsLane, ProfilesLane, Return, relay
+from loyalty.runtime.lanes import MOST_TRIES, EventsLane, ProfilesLane, Return
+from loyalty.runtime.relay import relay
 from loyalty.services.relay_outbox import RelayOutbox
 from loyalty.services.replay_events import next_step
 from tests.fakes.clocks import FixedClock, SeededRandomness

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from loyalty.domain.errors import Transient
-from loyalty.runtime.observability import Answer, Event, count, described, invocation, logger, report
+from loyalty.runtime.observability import Answer, Event, count, described, invocation, logger, metrics, report
 from tests.deliveries import LambdaContext
 from tests.logs import written
 
@@ -21,6 +21,12 @@ class Outcome:
     message = "something happened"
     counts: Mapping[str, int] = {"ThingsDone": 3, "ThingsRefused": 0}
     ids: Mapping[str, str | int] = {"program": "candles"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    """Parts of handlers that other tests call without an invocation leave their counts behind."""
+    metrics.clear_metrics()
 
 
 def invoke(work: Any) -> Any:

@@ -11,21 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
-from loyalty.adapters.dynamodb.streams import owed_in
 from loyalty.contracts.deliveries import EventsMessage, OwedEvent, OwedProfiles, ReplayStep, SyncTask
 from loyalty.domain.backoff import wait
-from loyalty.domain.errors import LoyaltyError, Misconfigured, Transient
+from loyalty.domain.errors import LoyaltyError, Transient
 from loyalty.ports import Clock, Randomness, Visibility
 from loyalty.runtime.batch import Message
 from loyalty.runtime.observability import count, logger, report, report_error
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.follow_job import FollowJob
-from loyalty.services.relay_outbox import RelayOutbox
 from loyalty.services.replay_events import ReplayEvents
 from loyalty.services.walk_members import WalkMembers
 
@@ -37,28 +34,6 @@ RESERVE = timedelta(seconds=20)
 """Kept of a function's time for the last call to Klaviyo to run into its time limit and for noting what was done."""
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
-
-
-def relay(service: RelayOutbox, records: Sequence[DynamoDBRecord]) -> None:
-    """Pass on what a batch of the table's changes left owed.
-
-    Raises:
-        Misconfigured: some records could not be read, or a queue refuses; all others are passed on.
-        Transient: a queue is out of reach.
-    """
-    owed: list[OwedEvent | OwedProfiles] = []
-    unreadable: Misconfigured | None = None
-    for record in records:
-        try:
-            found = owed_in(record.raw_event)
-        except Misconfigured as error:
-            unreadable = error
-            continue
-        if found is not None:
-            owed.append(found)
-    report(service(owed))
-    if unreadable is not None:
-        raise unreadable
 
 
 @dataclass(frozen=True, slots=True)
