@@ -10,6 +10,7 @@ import pytest
 
 from loyalty.adapters.klaviyo import bulk_profiles
 from loyalty.domain.connection import ConnectionStatus
+from loyalty.domain.errors import Transient
 from loyalty.domain.ledger.commands import Adjust
 from loyalty.domain.ledger.member import Member, Profile
 from loyalty.domain.profile_jobs import DOUBT
@@ -201,6 +202,16 @@ def test_a_throttled_request_leaves_no_job_in_doubt(world: ProfileWorld) -> None
     world.account.goes_wrong(kind="status", operation="bulk_import_profiles", status=429, retry_after=9)
     assert world.drain().retry_after == 9
     assert world.jobs.open(world.candles.slug) == []
+
+
+def test_a_job_whose_message_cannot_be_queued_is_not_sent(world: ProfileWorld) -> None:
+    """Nobody would look at it."""
+    world.has(*names(5))
+    world.tasks.troubles = 1
+    assert isinstance(world.drain().trouble, Transient)
+    assert (world.jobs.open(world.candles.slug), world.account.calls("bulk_import_profiles")) == ([], 0)
+    world.lets_work()
+    assert world.account.profiles() == world.newest()
 
 
 def test_a_job_that_klaviyo_forgot_has_its_members_owed_again(world: ProfileWorld) -> None:

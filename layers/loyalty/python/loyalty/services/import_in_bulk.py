@@ -83,8 +83,8 @@ class ImportInBulk:
         name = f"{utc_text(now)}-{self.randomness.salt()[:8]}"
         job = ProfileJob(program, name, len(sent), now, sync=sync)
         self.jobs.begin(job, sent)
-        self.queue.send([look_at(job)])
         try:
+            self.queue.send([look_at(job)])
             job = replace(job, klaviyo_id=api.submit_profiles(bulk))
         except KlaviyoUnavailable as error:
             if error.code == NOT_TAKEN:
