@@ -162,11 +162,15 @@ class LookAfterConnections:
     def _look_through_reviews(self, work: LookedAfter, program: Program, api: KlaviyoApi, until: datetime) -> None:
         """Find what no webhook told; trouble with it leaves the rest of the turn as it is."""
         try:
-            work.reviews_found = self.reconcile(program, api, until=until).reported
+            done = self.reconcile(program, api, until=until)
         except KlaviyoAccessLost:
             raise
         except LoyaltyError as trouble:
             work.trouble = trouble
+            return
+        work.reviews_found = done.reported
+        if not done.finished:
+            self._soon_again(program)
 
     def _note(self, program: Program, found: Registration) -> None:
         """Keep what was found, unless the connection was given up meanwhile."""
