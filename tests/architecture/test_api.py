@@ -12,10 +12,12 @@ from functions.balance_adjust import app as balance_adjust
 from functions.klaviyo_connection import app as klaviyo_connection
 from functions.program_api import app as program_api
 from functions.review_flow import app as review_flow
+from loyalty.contracts.balance_operations import BALANCE_OPERATIONS
 from loyalty.contracts.connection_operations import CONNECTION_OPERATIONS
 from loyalty.contracts.openapi import openapi, openapi_json
 from loyalty.contracts.operation import Operation
-from loyalty.contracts.operations import BALANCE_OPERATIONS, OPERATIONS, PROGRAM_OPERATIONS
+from loyalty.contracts.operations import OPERATIONS
+from loyalty.contracts.program_operations import PROGRAM_OPERATIONS
 from loyalty.contracts.review_operations import REVIEW_OPERATIONS
 from loyalty.contracts.rule_operations import RULE_OPERATIONS
 from tests.architecture.template import ROOT, functions

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from loyalty.contracts.adjustments import (
-    LONGEST_KEY,
     LONGEST_REASON,
     MOST_BYTES,
     MOST_ITEMS,
     read_adjustments,
-    read_idempotency_key,
     warnings_for,
 )
+from loyalty.contracts.idempotency import LONGEST_KEY, read_idempotency_key
 from loyalty.domain.errors import Invalid, Rejected, TooLarge
 from loyalty.domain.ledger.amounts import MAX_POINTS
 

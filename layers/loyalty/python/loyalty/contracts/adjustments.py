@@ -7,16 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from loyalty.contracts.forms import EmailAddress, Form, Refused, Told, Words, adapter_of, filled_in, invalid
+from loyalty.contracts.idempotency import LONGEST_KEY
 from loyalty.contracts.strict_json import read_json
-from loyalty.domain.errors import Invalid, Rejected
+from loyalty.domain.errors import Rejected
 from loyalty.domain.ledger.amounts import MAX_POINTS
 
 MOST_ITEMS = 100
 MOST_BYTES = 256 * 1024
 LONGEST_REASON = 500
-LONGEST_KEY = 255
-
-IDEMPOTENCY_HEADER = "idempotency-key"
 
 REVIEW_KEY = "review:"
 """A key that begins so names a review of Klaviyo Reviews: an increase pays it once, whether a flow asks for it or the
@@ -124,20 +122,6 @@ def read_adjustments(body: bytes) -> list[AdjustmentForm]:
     if errors := _repeated_keys(items):
         raise invalid("items", errors)
     return items
-
-
-def read_idempotency_key(header: str | None) -> str:
-    """The key of a whole request; empty when there is none.
-
-    Raises:
-        Invalid: ``invalid_idempotency_key``.
-    """
-    key = (header or "").strip()
-    if len(key) > LONGEST_KEY or not key.isprintable():
-        raise Invalid(
-            f"An idempotency key has at most {LONGEST_KEY} printable characters.", code="invalid_idempotency_key"
-        )
-    return key
 
 
 def warnings_for(reason: str) -> tuple[Warned, ...]:

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from loyalty.contracts.adjustments import LONGEST_KEY, MOST_ITEMS
+from loyalty.contracts.adjustments import MOST_ITEMS
 from loyalty.contracts.forms import FieldError, Told
+from loyalty.contracts.idempotency import LONGEST_KEY
 from loyalty.contracts.operation import Operation
 from loyalty.contracts.operations import OPERATIONS
 

@@ -9,11 +9,10 @@ from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
-from loyalty.contracts.adjustments import IDEMPOTENCY_HEADER, read_idempotency_key
+from loyalty.contracts.idempotency import IDEMPOTENCY_HEADER, read_idempotency_key
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument, scopes_of
 from loyalty.contracts.members import PAGE, MemberForm
-from loyalty.contracts.openapi import openapi_json
-from loyalty.contracts.operations import PROGRAM_OPERATIONS
+from loyalty.contracts.program_operations import PROGRAM_OPERATIONS
 from loyalty.contracts.rule_operations import RULE_OPERATIONS
 from loyalty.contracts.settings import (
     EntitlementsForm,
@@ -134,6 +133,8 @@ class ProgramApi:
 
     def read_openapi(self, call: Call) -> Response[str]:
         """This API's description; for everybody."""
+        from loyalty.contracts.openapi import openapi_json  # noqa: PLC0415 - no other request needs every model
+
         return http.answered(openapi_json(call.base_url))
 
     def _admitted(self, call: Call, slug: str, scope: Scope) -> Admitted:

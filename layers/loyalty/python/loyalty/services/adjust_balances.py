@@ -14,16 +14,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from loyalty.contracts.adjustments import (
-    IDEMPOTENCY_HEADER,
     REVIEW_KEY,
     AdjustmentForm,
     AdjustmentResult,
     AdjustmentsAnswer,
     RefusedWhy,
     read_adjustments,
-    read_idempotency_key,
     warnings_for,
 )
+from loyalty.contracts.idempotency import IDEMPOTENCY_HEADER, read_idempotency_key
 from loyalty.contracts.review_facts import canonical_name
 from loyalty.domain.adjustments import Direction, UnknownMember
 from loyalty.domain.api_keys import Scope
