@@ -5,12 +5,12 @@ from __future__ import annotations
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import http, review_container
+from loyalty.runtime import http, intake_container
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import ReviewWebhookSettings
 from loyalty.runtime.use_case import UseCase
 
-intake = UseCase(ReviewWebhookSettings, review_container.intake_reviews)
+intake = UseCase(ReviewWebhookSettings, intake_container.intake_reviews)
 api = http.api()
 
 

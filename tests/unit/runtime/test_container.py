@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from loyalty.domain.errors import Misconfigured
-from loyalty.runtime import review_container
+from loyalty.runtime import intake_container, review_container
 from loyalty.runtime.settings import ReviewAwardSettings, ReviewWebhookSettings
 from loyalty.runtime.use_case import UseCase
 from loyalty.services.award_review import AwardReview
@@ -51,7 +51,7 @@ def test_in_lambda_it_is_built_while_the_module_loads(monkeypatch: pytest.Monkey
 
     def build(settings: ReviewWebhookSettings) -> IntakeReviews:
         built.append(settings)
-        return review_container.intake_reviews(settings)
+        return intake_container.intake_reviews(settings)
 
     use_case = UseCase(ReviewWebhookSettings, build)
     assert len(built) == 1
@@ -62,7 +62,7 @@ def test_in_lambda_it_is_built_while_the_module_loads(monkeypatch: pytest.Monkey
 def test_in_lambda_an_incomplete_environment_waits_for_the_first_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
     """There it is logged and answered; an import that fails would be neither."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "review_webhook")
-    use_case = UseCase(ReviewWebhookSettings, review_container.intake_reviews)
+    use_case = UseCase(ReviewWebhookSettings, intake_container.intake_reviews)
     with pytest.raises(Misconfigured):
         use_case()
 
