@@ -42,6 +42,7 @@ def test_jeris_example_is_taken_as_it_stands() -> None:
 
 @pytest.mark.parametrize("amount", [0, -1, 1.0, 1.5, "100", True, None, MAX_POINTS + 1, 10**40, [1]])
 def test_an_amount_is_a_positive_whole_number(amount: Any) -> None:
+    """R127."""
     ((where, _),) = errors_of({**GOOD, "amount": amount})
     assert where == "0.amount"
 
@@ -60,6 +61,7 @@ def test_an_email_is_one_that_klaviyo_takes(email: Any) -> None:
 
 
 def test_an_unrendered_email_is_refused_with_a_hint() -> None:
+    """R126."""
     with pytest.raises(Rejected) as rejected:
         read_adjustments(a_body({**GOOD, "email": "{{ person.emial }}"}))
     (error,) = rejected.value.facts["errors"]
@@ -76,6 +78,7 @@ def test_a_reason_says_something_storable(reason: Any) -> None:
     "reason", ["🕯" * LONGEST_REASON, 'Bonus for "Candle <b>&amp;</b>"', " spaces stay \t", "Ωmega\u0000 \u202e"]
 )
 def test_a_reason_is_kept_word_for_word(reason: str) -> None:
+    """R128, R129."""
     assert read_adjustments(a_body({**GOOD, "reason": reason}))[0].reason == reason
 
 
@@ -87,6 +90,7 @@ def test_a_key_names_something(key: Any) -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
+    """R125, R126."""
     assert errors_of({"amount": 0}, GOOD, "text", {**GOOD, "key": "typo"}) == [
         ("0.email", "missing"),
         ("0.amount", "greater_than"),
