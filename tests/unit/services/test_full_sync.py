@@ -13,7 +13,7 @@ import pytest
 
 from loyalty.adapters.klaviyo import bulk_profiles
 from loyalty.domain.connection import ConnectionStatus, FirstSync
-from loyalty.domain.errors import NotFound, StateForbids
+from loyalty.domain.errors import NotFound, StateForbids, Transient
 from loyalty.domain.full_sync import SyncState
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Adjust, Erase
@@ -141,6 +141,20 @@ def test_events_wait_for_the_end_of_the_first_sync_and_go_then(world: ProfileWor
     assert [world.state(entry)[0] for entry in entries] == [DeliveryState.OWED] * 5
     world.lets_work()
     assert len(world.events.messages) == 5
+
+
+def test_trouble_at_the_very_end_leaves_nothing_waiting(world: ProfileWorld) -> None:
+    """R19: what waited for the first sync is queued by the next look, the job long closed."""
+    world.has(*NAMES)
+    world.starts_sync()
+    world.walks()
+    world.clock.sleep(5)
+    world.events.troubles = 1
+    (work,) = world.follows()
+    assert isinstance(work.trouble, Transient)
+    assert world.jobs.open(world.candles.slug) == []
+    world.lets_work()
+    assert (world.sync.state, len(world.events.messages)) == (SyncState.DONE, 7)
 
 
 def test_a_worker_whose_time_ends_hands_over(world: ProfileWorld) -> None:

@@ -48,8 +48,11 @@ class FinishSync:
     def __call__(self, slug: ProgramSlug, *, until: datetime) -> bool:
         """End a program's full sync if it is complete; whether this call did.
 
-        The connection comes first, so that a crash in between leaves a sync that is ended by the next look at it.
-        What waited for the first sync is queued as far as the time allows; the upkeep goes on with the rest.
+        The connection comes first and the sync last, so that trouble in between leaves a sync that the next look ends.
+        What waited for it is queued as far as the time allows; the upkeep goes on with the rest.
+
+        Raises:
+            Transient: storage or a queue is out of reach; doing it again is safe.
         """
         sync = self.syncs.load(slug)
         if sync is None or sync.state is not SyncState.RUNNING or not sync.is_complete:
@@ -57,9 +60,7 @@ class FinishSync:
         return self._end(sync, until)
 
     def _end(self, sync: FullSync, until: datetime) -> bool:
-        first = note_first_sync(self.programs, sync.program, FirstSync.RUNNING, FirstSync.DONE)
+        note_first_sync(self.programs, sync.program, FirstSync.RUNNING, FirstSync.DONE)
         now = self.clock.now()
-        ended = self.syncs.end(sync, SyncState.DONE, now)
-        if first or ended:
-            self.requeue(sync.program, before=now, until=until)
-        return ended
+        self.requeue(sync.program, before=now, until=until)
+        return self.syncs.end(sync, SyncState.DONE, now)

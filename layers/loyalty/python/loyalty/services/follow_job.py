@@ -81,9 +81,10 @@ class FollowJob:
         """Look at a job; errors stand in the report, and looking again is safe."""
         report = JobFollowed(slug)
         try:
-            job = self.jobs.load(slug, job_id)
-            if job is not None:
+            if job := self.jobs.load(slug, job_id):
                 self._look(report, job, until)
+            else:
+                self.finish(slug, until=until)
         except KlaviyoAccessLost:
             report.tally["paused"] += 1
         except Exception as trouble:  # noqa: BLE001 - told in the report, beside what was done before
