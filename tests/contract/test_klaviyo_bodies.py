@@ -226,11 +226,15 @@ def test_the_revision_is_the_documents(contract: Contract) -> None:
 @settings(max_examples=30)
 @given(st.lists(st.tuples(addresses, actions, texts, details), min_size=1, max_size=12))
 def test_bodies_of_any_entries_are_valid(contract: Contract, posts: list[Any]) -> None:
-    """Whatever the reasons, details and balances are: the contract, Klaviyo's written rules and our schemas hold."""
+    """Whatever the reasons, details and balances are: the contract, Klaviyo's written rules and our schemas hold.
+
+    Every third event is told afterwards, as back-fill.
+    """
     made = entries(
         [(Address("email", email), action, event, reason, more) for email, (action, event), reason, more in posts]
     )
-    events = [event_of(PROGRAM, entry, address.value) for address, entry in made]
+    told = [event_of(PROGRAM, entry, address.value) for address, entry in made]
+    events = [replace(event, backfill=number % 3 == 0) for number, event in enumerate(told)]
     now = START + timedelta(days=100)
     for request in requests_for(events):
         body = json.loads(request.body)
@@ -238,7 +242,10 @@ def test_bodies_of_any_entries_are_valid(contract: Contract, posts: list[Any]) -
         check_bulk_create_events(body, now)
         assert lost_in_the_sdk("bulk_create_events", request.body) == []
     for event, (_, entry) in zip(events, made, strict=True):
-        check_create_event(json.loads(payloads.create_event(event)), now)
+        single = payloads.create_event(event)
+        check_create_event(json.loads(single), now)
+        assert problems(contract, "create_event", single) == []
+        assert lost_in_the_sdk("create_event", single) == []
         if entry.event_type != "points_earned_review":
             schema = _without_collisions(event_type(entry.event_type).schema, entry)
             assert list(Draft202012Validator(schema).iter_errors(dict(event.properties))) == []

@@ -20,10 +20,11 @@ from local.fake_klaviyo.server import FakeServer
 from loyalty.adapters.klaviyo.client import Timeouts
 from loyalty.adapters.klaviyo.connections import KlaviyoClients, KlaviyoConnections
 from loyalty.contracts.deliveries import OwedEvent
-from loyalty.domain.connection import ConnectionStatus
+from loyalty.domain.connection import ConnectionMode, ConnectionStatus
 from loyalty.domain.identity import Address
 from loyalty.domain.ledger.commands import Adjust
 from loyalty.domain.ledger.entry import DeliveryState, Entry
+from loyalty.domain.oauth import REQUIRED_SCOPES, SealedTokens
 from loyalty.ports import Receipt
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.posting import Ledger
@@ -34,6 +35,8 @@ from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_oauth import MemoryNotes, MemorySentEvents
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_vault import MemoryVault
+from tests.fault_table import HttpAccount
+from tests.klaviyo_world import World
 
 UP, OFF = "points_adjusted_up", "points_adjusted_down"
 BULK = "bulk_create_events"
@@ -150,6 +153,28 @@ def test_after_the_fault_klaviyo_has_the_selected_events_each_once(
     line.delivers(entries)
     assert line.told() == line.selected() == sorted(entry.id for entry in entries if entry.event_type == UP)
     assert line.exceeded() == []
+
+
+def test_an_access_token_that_expires_under_way_is_refreshed_once_and_nothing_is_lost() -> None:
+    """R16: with OAuth a 401 asks for a new token, and the same request goes out with it."""
+    with HttpAccount() as account:
+        world = World(account)
+        slug, now = world.candles.slug, world.clock.now()
+        world.connected(
+            mode=ConnectionMode.OAUTH,
+            credential=world.vault.encrypt(slug, account.access_token),
+            tokens=SealedTokens(world.vault.encrypt(slug, account.refresh_token), now.replace(year=2028), now),
+            scopes=tuple(REQUIRED_SCOPES),
+        )
+        entries = [world.gets(f"m{number % 7}@klaviyo-demo.com") for number in range(25)]
+        account.suffers("401 then refresh", BULK)
+        world.send_until_done(entries)
+        told = account.fake.services.world.accounts[DEFAULT_ACCOUNT].events
+        assert sorted(event.unique_id for event in told) == sorted(entry.id for entry in entries)
+        assert {world.state(entry)[0] for entry in entries} == {DeliveryState.SENT}
+        calls = [call.operation for call in account.fake.services.recorder.calls()]
+        assert calls.count("oauth_token") == 1
+        assert account.exceeded() == []
 
 
 @pytest.mark.parametrize("named", [True, False])
