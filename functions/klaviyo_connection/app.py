@@ -10,6 +10,7 @@ from loyalty.runtime import (
     http,
     replay_routes,
     review_feed_routes,
+    sample_routes,
     webhook_routes,
 )
 from loyalty.runtime.observability import Answer, Event, invocation
@@ -22,6 +23,7 @@ connection_routes.add_routes(api, service)
 connection_routes.add_sync_routes(api, lambda: service().syncs)
 review_feed_routes.add_routes(api, lambda: service().feeds)
 replay_routes.add_routes(api, lambda: service().replays)
+sample_routes.add_routes(api, lambda: service().samples)
 webhook_routes.add_routes(api, lambda: service().builder)
 
 

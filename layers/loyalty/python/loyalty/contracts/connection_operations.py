@@ -15,6 +15,7 @@ from loyalty.contracts.flow_drafts import FlowDraftDocument, FlowDraftForm
 from loyalty.contracts.operation import Operation
 from loyalty.contracts.replays import ReplayDocument, ReplayForm
 from loyalty.contracts.review_operations import REVIEW_FEED_OPERATIONS
+from loyalty.contracts.sample_events import SampleEventsDocument, SampleEventsForm
 from loyalty.contracts.sync_documents import SyncDocument
 
 _PROGRAM = "/programs/{slug}"
@@ -104,6 +105,24 @@ CONNECTION_OPERATIONS = (
         errors=(409,),
     ),
     Operation("read_replay", "GET", f"{_PROGRAM}/klaviyo/replay", "How the newest replay is", "admin", ReplayDocument),
+    Operation(
+        "send_sample_events",
+        "POST",
+        f"{_PROGRAM}/klaviyo/sample-events",
+        "Have Klaviyo know the metrics of the selected events",
+        "admin",
+        SampleEventsDocument,
+        body=SampleEventsForm,
+        details=(
+            "Klaviyo knows a metric from its first event on, and flows and segments can name it only then. One sample "
+            "of each selected event that is produced goes to the profile of your own address, as back-fill, which sets "
+            "off no flow, with the property sample. No points move. Sending again doubles nothing. The metrics appear "
+            "a few minutes later and cannot be deleted there, so choose names and types first."
+        ),
+        example={"email": "sarah.mason@klaviyo-demo.com"},
+        answered={"sent": 1, "events": [{"type": "points_expiring", "metric": "Points Expiring"}]},
+        errors=(409,),
+    ),
     Operation(
         "build_webhook",
         "GET",

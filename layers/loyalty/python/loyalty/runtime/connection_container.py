@@ -33,6 +33,7 @@ from loyalty.services.replay_events import BeginReplay
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.review_webhook_registration import RegisterReviewWebhook
 from loyalty.services.run_sync import RunSync, ServeSync
+from loyalty.services.send_sample_events import SendSampleEvents
 from loyalty.services.serve_connection import Resume, ServeConnection
 from loyalty.services.serve_replays import ServeReplays
 from loyalty.services.wake_syncs import WakeSyncs
@@ -69,6 +70,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         ),
         builder=BuildWebhooks(journey.admit, access.app, access.klaviyo),
         replays=ServeReplays(journey.admit, _begin_replay(settings, access), access.clock),
+        samples=SendSampleEvents(journey.admit, access.klaviyo, access.clock),
         syncs=_syncs(journey, access),
     )
 

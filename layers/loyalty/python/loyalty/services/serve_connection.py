@@ -25,6 +25,7 @@ from loyalty.services.disconnect_account import DisconnectAccount, Disconnected
 from loyalty.services.keep_review_feeds import KeepReviewFeeds
 from loyalty.services.requeue_owed import RequeueOwed
 from loyalty.services.run_sync import ServeSync
+from loyalty.services.send_sample_events import SendSampleEvents
 from loyalty.services.serve_replays import ServeReplays
 from loyalty.services.wake_syncs import WakeSyncs
 
@@ -62,6 +63,7 @@ class ServeConnection:
     feeds: KeepReviewFeeds
     builder: BuildWebhooks
     replays: ServeReplays
+    samples: SendSampleEvents
     syncs: ServeSync
 
     def integrations(self, slug: str, headers: Mapping[str, str]) -> Document:
