@@ -39,6 +39,7 @@ from loyalty.domain.ledger.commands import Action, Adjust, Earn
 from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.ledger.expiry import AfterEarning, Period
 from loyalty.domain.ledger.terms import Terms
+from loyalty.domain.samples import sample_of, sampled_types
 from loyalty.domain.telling import MetricEvent, ProfileState, event_of, profile_of
 from loyalty.ports import Receipt
 from loyalty.services.posting import Ledger
@@ -249,6 +250,19 @@ def test_bodies_of_any_entries_are_valid(contract: Contract, posts: list[Any]) -
         if entry.event_type != "points_earned_review":
             schema = _without_collisions(event_type(entry.event_type).schema, entry)
             assert list(Draft202012Validator(schema).iter_errors(dict(event.properties))) == []
+
+
+@needs_documents
+def test_samples_hold_to_the_contract_together_and_alone(contract: Contract) -> None:
+    """R153: one bulk request has them all, and each goes alone where that is refused."""
+    samples = [sample_of(PROGRAM, kind, "sarah.mason@klaviyo-demo.com", START) for kind in sampled_types(PROGRAM)]
+    (request,) = requests_for(samples)
+    bodies = [("bulk_create_events", request.body)]
+    bodies += [("create_event", payloads.create_event(sample)) for sample in samples]
+    check_bulk_create_events(json.loads(request.body), START)
+    for operation, body in bodies:
+        assert problems(contract, operation, body) == []
+        assert lost_in_the_sdk(operation, body) == []
 
 
 def _without_collisions(schema: dict[str, Any], entry: Entry) -> dict[str, Any]:
