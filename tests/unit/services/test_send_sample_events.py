@@ -14,10 +14,12 @@ from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY
 from loyalty.contracts.openapi import openapi
 from loyalty.domain.api_keys import Scope
 from loyalty.domain.connection import ConnectionStatus, FirstSync
+from loyalty.domain.errors import Rejected
 from loyalty.domain.oauth import REQUIRED_SCOPES, SENDING_SCOPES
 from loyalty.domain.samples import PRODUCED
 from loyalty.runtime import http, sample_routes
 from loyalty.services.admit_caller import AdmitCaller
+from loyalty.services.build_webhooks import BuildWebhooks
 from loyalty.services.keep_keys import KeepKeys
 from loyalty.services.send_sample_events import SendSampleEvents
 from tests.connection_world import CANDLES, Office
@@ -42,6 +44,7 @@ class Counter:
         self.keep = KeepKeys(keys, clock, SeededRandomness())
         self.admin = self.key(Scope.ADMIN)
         admit = AdmitCaller(keys, self.office.programs, MemoryCounter(), clock)
+        self.build = BuildWebhooks(admit, self.office.account.app, self.office.klaviyo)
         samples = SendSampleEvents(admit, self.office.klaviyo, cast("Any", SimpleNamespace(now=self.now)))
         self.late = False
         self.api = http.api()
@@ -104,6 +107,21 @@ def test_the_metrics_appear_and_every_event_is_back_fill_at_both_levels(counter:
     (element,) = body["data"]["attributes"]["events-bulk-create"]["data"]
     assert element["attributes"]["backfill"] is True
     assert all(event["attributes"]["backfill"] is True for event in element["attributes"]["events"]["data"])
+
+
+def test_a_flow_can_be_built_on_a_metric_as_soon_as_its_sample_is_there(counter: Counter) -> None:
+    """R153, FACTS 9: a flow needs the metric's id."""
+    asked = json.dumps({"idea": "bonus", "metric": "Points Expiring"}).encode()
+    headers = {"api-key": counter.admin}
+    with pytest.raises(Rejected, match="sample-events") as refused:
+        counter.build.draft(CANDLES, headers, asked, base_url="https://gateway.klaviyo-demo.com/v1")
+    assert refused.value.code == "unknown_metric"
+    counter.asks()
+    drafted, _ = counter.build.draft(CANDLES, headers, asked, base_url="https://gateway.klaviyo-demo.com/v1")
+    account = counter.office.account.fake.services.world.accounts["AbC123"]
+    (trigger,) = account.flows[drafted.flow_id].attributes["definition"]["triggers"]
+    (metric,) = [metric for metric in account.metrics.values() if metric.name == "Points Expiring"]
+    assert trigger == {"type": "metric", "id": metric.id}
 
 
 def test_nothing_but_the_address_is_told_of_the_profile(counter: Counter) -> None:

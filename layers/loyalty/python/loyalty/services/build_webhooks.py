@@ -137,7 +137,10 @@ def _given(value: str | None, field: str) -> str:
 
 
 def _no_metric(name: str) -> str:
-    message = "The account has no metric of this name yet; Klaviyo makes it with its first event."
+    message = (
+        "The account has no metric of this name yet; Klaviyo makes it with its first event. "
+        "POST .../klaviyo/sample-events sends one of each event of ours."
+    )
     raise Rejected(message, code="unknown_metric", metric=name)
 
 
