@@ -15,9 +15,9 @@ from xdist.scheduler import LoadScopeScheduling
 pytest_plugins = ("tests.emulator",)
 
 TESTS = Path(__file__).parent
-# In the order in which a full run takes them: one process builds while the other gives cheap answers, and the deployed
-# stack comes last, when nothing else wants the processor.
-TIERS = ("bundle", "architecture", "unit", "property", "contract", "integration", "e2e")
+# In the order in which a full run takes them: one process builds while the other gives cheap answers; later one waits
+# for the deployed stack, which is slow and not busy, while the other does the rest.
+TIERS = ("bundle", "architecture", "unit", "property", "e2e", "contract", "integration")
 # Tiers in which a test that opens any socket is a mistake, and not just slow.
 WITHOUT_SOCKETS = frozenset({"architecture", "unit", "property"})
 # Tiers whose tests share one expensive thing, a build or a stack, and so stay in one process, one by one.

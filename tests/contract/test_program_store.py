@@ -18,7 +18,9 @@ from loyalty.domain.ledger.member import Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, PolicyChange, Terms
 from loyalty.domain.naming import Naming
 from loyalty.domain.oauth import SealedTokens
+from loyalty.domain.review_feeds import ReviewFeed
 from loyalty.domain.review_rule import AwardOn, Burst, ReviewApp, ReviewLimit, ReviewRule
+from loyalty.domain.reviews import ReviewSource
 from loyalty.domain.rewards import Reward
 from loyalty.domain.tiers import Tier
 from tests.builders import a_connection, a_program
@@ -92,8 +94,11 @@ EVERYTHING = a_program(
 
 
 def test_everything_is_said_in_this_example() -> None:
-    """A field left at its default could be lost on its way and nobody would notice."""
-    program = replace(EVERYTHING, connection=a_connection())
+    """A field left at its default could be lost on its way and nobody would notice.
+
+    The connection and other review apps are stored apart, by tests of their own.
+    """
+    program = replace(EVERYTHING, connection=a_connection(), feeds=(ReviewFeed(ReviewSource.JUDGEME, START),))
     for part in (program, program.terms, program.review_rule, program.adjustment_rule):
         silent = [field.name for field in fields(part) if getattr(part, field.name) == _default(field)]
         assert silent == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -13,7 +12,6 @@ from local.fake_klaviyo.seed import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET
 from local.inspection import Inspection
 from local.stack import Stack
 from local.waiting import eventually
-from loyalty.domain.connection import FirstSync
 from loyalty.domain.ledger.entry import DeliveryState
 from tests.e2e.merchants import Merchant, arriving
 
@@ -30,7 +28,7 @@ def events_sent(merchant: Merchant, email: str) -> bool | None:
 
 
 def test_the_whole_life_of_a_connection(merchant: Merchant, stack: Stack, klaviyo: Inspection) -> None:
-    """R1-R8, R15-R23, R26, R102, R118."""
+    """R1-R8, R15-R23, R26, R27, R30, R102, R118, R153."""
     assert merchant.health()["status"] == "not_connected"
     page = merchant.connects()
     assert (page.status_code, "Connected" in page.text) == (200, True), page.text
@@ -40,13 +38,9 @@ def test_the_whole_life_of_a_connection(merchant: Merchant, stack: Stack, klaviy
     assert (health["status"], health["mode"], health["account_id"]) == ("connected", "oauth", merchant.account)
     assert (health["missing_scopes"], health["capabilities"]["reviews"]) == ([], True)
     assert [webhook["id"] for webhook in merchant.webhooks()] == [health["webhook"]["id"]]
-    stored = merchant.programs.load(merchant.slug)
-    assert stored is not None
-    assert stored.connection is not None
-    merchant.programs.save_connection(merchant.slug, replace(stored.connection, first_sync=FirstSync.DONE))
 
-    email = merchant.reviewed()
-    eventually("the first event", lambda: events_sent(merchant, email))
+    assert_samples_make_metrics_known(merchant)
+    assert_nobody_hears_before_the_first_sync(merchant)
 
     klaviyo.post("/tokens/expire", account=merchant.account)
     email = merchant.reviewed()
@@ -82,6 +76,24 @@ def test_the_whole_life_of_a_connection(merchant: Merchant, stack: Stack, klaviy
     installs = [each for each in klaviyo.get("/installs")["installs"] if each["account"] == merchant.account]
     assert len([each for each in installs if each["refresh_token"]]) == 1
     assert_no_secret_is_readable(merchant, stack, klaviyo)
+
+
+def assert_samples_make_metrics_known(merchant: Merchant) -> None:
+    """R153: one back-fill event of each type, so that flows can be built before anything happens."""
+    inbox = f"inbox-{merchant.slug}@klaviyo-demo.com"
+    status, samples = merchant.asks("POST", "/klaviyo/sample-events", email=inbox)
+    assert (status, samples["sent"]) == (200, len(samples["events"])), samples
+    told = {event["metric"] for event in merchant.heard(inbox) if event["backfill"]}
+    assert told == {sample["metric"] for sample in samples["events"]}
+
+
+def assert_nobody_hears_before_the_first_sync(merchant: Merchant) -> None:
+    """R27, R30: points are given at once, and told when the merchant has started the first sync."""
+    email = merchant.reviewed()
+    eventually("points before the first sync", lambda: merchant.journal(email) or None)
+    assert (merchant.heard(email), merchant.asks("POST", "/klaviyo/sync")[0]) == ([], 202)
+    eventually("the first event", lambda: events_sent(merchant, email), seconds=120)
+    assert merchant.asks("GET", "/klaviyo/sync")[1]["state"] == "done"
 
 
 def assert_no_secret_is_readable(merchant: Merchant, stack: Stack, klaviyo: Inspection) -> None:

@@ -1,4 +1,4 @@
-"""The first full sync on the deployed stack: nothing before its start, everybody once, then live changes."""
+"""Profiles on the deployed stack: nothing before the first full sync, everybody once, then changes, one or many."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from local.stack import Stack
 from local.waiting import eventually
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.domain.connection import ConnectionStatus, losing
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.commands import Earn, Erase
+from loyalty.domain.profile_jobs import FEW
 from loyalty.domain.program import Program
 from loyalty.services.open_program import OpenProgram
 from tests.contract.storage import Pen, TableStorage
+from tests.fakes.clocks import START
 
 FIELDS = {
     "loyalty_points_balance",
@@ -38,6 +41,11 @@ class Merchant:
     klaviyo: Inspection
     slug: ProgramSlug
     account: str
+    key: str
+
+    def connects(self) -> None:
+        status, document = self.asks("POST", "/klaviyo/connect", {"mode": "api_key", "private_key": self.key})
+        assert (status, document["status"]) == (200, "connected"), document
 
     def asks(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
         url = f"{self.stack.description.api_url}/programs/{self.slug}{path}"
@@ -68,9 +76,9 @@ def merchant(stack: Stack, klaviyo: Inspection) -> Iterator[Merchant]:
     program = OpenProgram(programs, SystemClock(), SystemRandomness())(f"sync-{uuid.uuid4().hex[:8]}", "Sync")
     account, key = uuid.uuid4().hex[:6], f"pk_{uuid.uuid4().hex}"
     klaviyo.post("/accounts", id=account, private_keys=[{"key": key}])
-    merchant = Merchant(stack, klaviyo, program.slug, account)
-    status, document = merchant.asks("POST", "/klaviyo/connect", {"mode": "api_key", "private_key": key})
-    assert (status, document["first_sync"]) == (200, "not_started"), document
+    merchant = Merchant(stack, klaviyo, program.slug, account, key)
+    merchant.connects()
+    assert merchant.asks("GET", "/klaviyo")[1]["first_sync"] == "not_started"
     yield merchant
     merchant.asks("POST", "/klaviyo/disconnect", {"confirm": True})
 
@@ -113,3 +121,28 @@ def test_the_first_full_sync(merchant: Merchant, stack: Stack) -> None:
     written = "\n".join(stack.logs("klaviyo_sync"))
     assert "full sync moved on" in written
     assert "@klaviyo-demo.com" not in written
+
+
+def test_many_changes_at_once_go_as_one_bulk_job(merchant: Merchant, stack: Stack) -> None:
+    """R17, R19, R37: what came together while access was lost is told in one call when it is back."""
+    assert merchant.asks("POST", "/klaviyo/sync")[0] == 202
+    eventually("end of the sync of nobody", lambda: merchant.sync()["state"] == "done")
+    programs = DynamoPrograms(stack.client("dynamodb"), stack.description.table)
+    connection = merchant.program.connection
+    assert connection is not None
+    programs.save_connection(merchant.slug, losing(connection, ConnectionStatus.ACCESS_LOST, "revoked", START))
+    pen = Pen(TableStorage(stack.client("dynamodb"), stack.description.table), merchant.program)
+    names = [f"member-{number}" for number in range(FEW + 5)]
+    for number, name in enumerate(names, 1):
+        pen.write(name, Earn(number))
+    assert merchant.profiles() == {}
+
+    merchant.klaviyo.delete("/calls")
+    merchant.connects()
+    eventually("everybody in Klaviyo", lambda: len(merchant.profiles()) == len(names), seconds=120)
+    told = {email: each["loyalty_points_balance"] for email, each in merchant.profiles().items()}
+    assert told == {f"{name}@klaviyo-demo.com": number for number, name in enumerate(names, 1)}
+    calls = merchant.klaviyo.get("/calls", account=merchant.account)["calls"]
+    assert [call["operation"] for call in calls].count("bulk_import_profiles") == 1
+    assert "create_or_update_profile" not in [call["operation"] for call in calls]
+    eventually("nothing owed", lambda: merchant.asks("GET", "/klaviyo")[1]["owed"]["profiles"] == 0, seconds=120)
