@@ -1,4 +1,4 @@
-"""Permits: whoever counts, and however many do, nobody calls above a published window (issue: limits of Klaviyo)."""
+"""Permits: whoever counts, and however many do, nobody calls above a published window (FACTS 2)."""
 
 from __future__ import annotations
 
@@ -128,6 +128,28 @@ def test_a_full_minute_fits_two_write_units(table_storage: TableStorage) -> None
     clock.advance(seconds=10)
     assert take(permits) == 0.0
     assert (client.used - before).writes <= 2
+
+
+def test_what_was_seen_says_how_long_to_wait(table_storage: TableStorage) -> None:
+    """A process that saw the last permit go knows; one that saw nothing expects none to be missing."""
+    clock = FixedClock()
+    one, other = workers(table_storage, clock)
+    assert take(one, GET_ACCOUNTS) == 0.0
+    assert one.wait(CANDLES, GET_ACCOUNTS.name, GET_ACCOUNTS.windows) == take(one, GET_ACCOUNTS) > 0
+    assert other.wait(CANDLES, GET_ACCOUNTS.name, GET_ACCOUNTS.windows) == 0.0
+    clock.advance(seconds=60)
+    assert one.wait(CANDLES, GET_ACCOUNTS.name, GET_ACCOUNTS.windows) == 0.0
+
+
+def test_permits_that_were_taken_together_need_no_waiting(table_storage: TableStorage) -> None:
+    """Of a frequent operation the rest of a lease is free, whatever others have taken meanwhile."""
+    one, other = workers(table_storage, FixedClock())
+    assert take(one, CREATE_EVENT) == 0.0
+    while take(other, CREATE_EVENT) == 0.0:
+        pass
+    assert one.wait(CANDLES, CREATE_EVENT.name, CREATE_EVENT.windows) == 0.0
+    assert take(one, CREATE_EVENT) == 0.0
+    assert other.wait(CANDLES, CREATE_EVENT.name, CREATE_EVENT.windows) > 0
 
 
 def test_an_item_that_outlived_its_time_begins_anew(table_storage: TableStorage) -> None:

@@ -1,5 +1,6 @@
 """The events lane against the fake Klaviyo: every event exactly once, whatever goes wrong."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from loyalty.domain.connection import ConnectionStatus, FirstSync
 from loyalty.domain.errors import Transient
-from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Adjust
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 from loyalty.domain.ledger.member import Profile, Standing
@@ -54,6 +55,28 @@ def test_more_than_a_request_holds_takes_two(world: World) -> None:
     world.send(*entries)
     assert_each_exactly_once(world, entries)
     assert world.account.calls("bulk_create_events") == 2
+
+
+def test_who_comes_before_the_limit_allows_it_reads_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long queue meets the limit with most of its messages; each batch would read a thousand entries in vain."""
+    entries = many(world, 3)
+    world.account.goes_wrong(kind="status", status=429, retry_after=17)
+    world.send(entries[0])
+    read, entries_of = list[object](), world.store.entries
+
+    def counted(program: ProgramSlug, keys: Iterable[tuple[MemberId, int]]) -> list[Entry]:
+        read.append(program)
+        return entries_of(program, keys)
+
+    monkeypatch.setattr(world.store, "entries", counted)
+    (work,) = world.send(*entries)
+    assert (len(work.later), read) == (3, [])
+    assert work.retry_after is not None
+    assert 0 < work.retry_after <= 17
+    world.clock.sleep(17)
+    world.send(*entries)
+    assert_each_exactly_once(world, entries)
+    assert len(read) == 1
 
 
 def test_messages_that_come_twice_send_nothing_twice(world: World) -> None:

@@ -25,6 +25,9 @@ class CallPermits(Protocol):
             Transient: the count is out of reach, or too many count at the same moment.
         """
 
+    def wait(self, program: ProgramSlug, operation: str, windows: tuple[Window, ...]) -> float:
+        """Seconds until one more call is allowed as far as this process has seen: costs nothing, may be too short."""
+
     def close(self, program: ProgramSlug, operation: str, seconds: float) -> None:
         """Allow no call for some seconds, since Klaviyo asked for that. Never fails: a note is not worth that."""
 

@@ -414,6 +414,9 @@ class KlaviyoApi(ReviewListing, FlowDrafts, Protocol):
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a webhook; one that is gone already is fine."""
 
+    def ready_for_events(self) -> None:
+        """Nothing, or KlaviyoUnavailable where the limit of bulk requests is known to be used up; asks nobody."""
+
     def send_events(self, events: Sequence[MetricEvent]) -> int:
         """Send as many of the events, from the first on, as one bulk request may hold; how many that was.
 

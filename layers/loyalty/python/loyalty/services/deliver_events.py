@@ -30,7 +30,7 @@ from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.program import Program
 from loyalty.domain.telling import MetricEvent, event_of
-from loyalty.ports import Clock, Klaviyo, Outbox, ProgramStore
+from loyalty.ports import Clock, Klaviyo, KlaviyoApi, Outbox, ProgramStore
 from loyalty.services.isolation import outcomes
 
 MOST_MERGES = 10
@@ -109,22 +109,38 @@ class DeliverEvents:
         return done
 
     def _deliver(self, work: ProgramEvents, until: datetime) -> None:
+        program = self.programs.load(work.program)
+        try:
+            api = self._ready(program)
+            owed = self._owed(work)
+            if program and not program.is_connected:
+                self._mark(work, [(entry, DeliveryState.SKIPPED, "not_connected") for entry in owed])
+            elif program and api:
+                self._send(work, program, api, owed, until)
+            else:
+                _pause(work)
+        except KlaviyoAccessLost:
+            _pause(work)
+
+    def _ready(self, program: Program | None) -> KlaviyoApi | None:
+        """Klaviyo, if it may be sent to: before anything is read, since most of a long queue comes too early."""
+        if program is None or program.connection is None or not program.connection.is_sending:
+            return None
+        api = self.klaviyo.open(program)
+        api.ready_for_events()
+        return api
+
+    def _owed(self, work: ProgramEvents) -> list[Entry]:
+        """What is still owed, in the order of the journals; the rest is done with."""
         entries = self.outbox.entries(work.program, list(work.later))
         owed = {(entry.member_id, entry.seq): entry for entry in entries if entry.delivery.state is DeliveryState.OWED}
         for key in work.later.keys() - owed.keys():
             del work.later[key]
-        program = self.programs.load(work.program) if owed else None
-        if program and not program.is_connected:
-            self._mark(work, [(entry, DeliveryState.SKIPPED, "not_connected") for entry in owed.values()])
-        elif program and program.connection and program.connection.is_sending:
-            try:
-                self._send(work, program, [owed[key] for key in sorted(owed)], until)
-            except KlaviyoAccessLost:
-                _pause(work)
-        else:
-            _pause(work)
+        return [owed[key] for key in sorted(owed)]
 
-    def _send(self, work: ProgramEvents, program: Program, owed: Sequence[Entry], until: datetime) -> None:
+    def _send(
+        self, work: ProgramEvents, program: Program, api: KlaviyoApi, owed: Sequence[Entry], until: datetime
+    ) -> None:
         addresses = self._addresses(program.slug, {entry.member_id for entry in owed})
         told: dict[str, Entry] = {}
         events: list[MetricEvent] = []
@@ -141,7 +157,7 @@ class DeliverEvents:
             told[entry.id] = entry
         self._mark(work, untold)
         if events:
-            for settled in outcomes(self.klaviyo.open(program), events, self._stop_at(until)):
+            for settled in outcomes(api, events, self._stop_at(until)):
                 self._mark(work, [_became(told[event.unique_id], reason) for event, reason in settled])
 
     def _mark(self, work: ProgramEvents, settled: Sequence[tuple[Entry, DeliveryState, str]]) -> None:

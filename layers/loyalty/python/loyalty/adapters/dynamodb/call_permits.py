@@ -72,8 +72,7 @@ class DynamoCallPermits:
         """
         name = (program, operation)
         with self._lock:
-            lease = self._leases.get(name)
-            if lease and lease.permits and self._now() < lease.until:
+            if lease := self._valid_lease(name):
                 lease.permits -= 1
                 return 0.0
             for _ in range(ATTEMPTS):
@@ -87,6 +86,11 @@ class DynamoCallPermits:
                     return 0.0
         raise Transient("Too many workers call Klaviyo for this program at once.", retry_after=1, operation=operation)
 
+    def wait(self, program: ProgramSlug, operation: str, windows: tuple[Window, ...]) -> float:
+        """Seconds until one more call is allowed, by what was last seen of the item; others may have called since."""
+        name = (program, operation)
+        return 0.0 if self._valid_lease(name) else self._seen.get(name, _Seen()).log.wait(windows, self._now()) / 1000
+
     def close(self, program: ProgramSlug, operation: str, seconds: float) -> None:
         """Allow no call for some seconds, of any worker."""
         name = (program, operation)
@@ -97,6 +101,10 @@ class DynamoCallPermits:
                 seen = self._seen.get(name, _Seen())
                 if self._stored(name, seen, seen.log.closed(until)):
                     return
+
+    def _valid_lease(self, name: _Name) -> _Lease | None:
+        lease = self._leases.get(name)
+        return lease if lease and lease.permits and self._now() < lease.until else None
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

@@ -147,6 +147,13 @@ class KlaviyoClient:
         asked = reviews.created_between(since, until, cursor)
         return reviews.page_of(self._call(operations.GET_REVIEWS, resource=asked))
 
+    def ready_for_events(self) -> None:
+        """Raise at once what a bulk request would have to raise, as far as it is known without asking anybody."""
+        operation = operations.BULK_CREATE_EVENTS
+        wait = self._permits.wait(self._quota, operation.name, operation.windows)
+        if wait > LONGEST_PAUSE:
+            raise _used_up(operation, wait)
+
     def send_events(self, events: Sequence[MetricEvent]) -> int:
         """Send as many of the events, from the first on, as one bulk request may hold; how many that was."""
         request = payloads.bulk_events(events)
@@ -243,12 +250,7 @@ class KlaviyoClient:
         slept = 0.0
         while wait := self._permits.take(self._quota, operation.name, operation.windows):
             if slept + wait > LONGEST_PAUSE:
-                raise KlaviyoUnavailable(
-                    "Klaviyo's limit for this call is used up.",
-                    code="klaviyo_throttled",
-                    retry_after=math.ceil(wait),
-                    operation=operation.name,
-                )
+                raise _used_up(operation, wait)
             self._clock.sleep(wait)
             slept += wait
 
@@ -288,6 +290,15 @@ class KlaviyoClient:
 def _doubts_credential(operation: Operation, refused: KlaviyoUnauthorized | KlaviyoForbidden) -> bool:
     """Whether a refusal is about the credential as a whole and not about one feature that it does not include."""
     return isinstance(refused, KlaviyoUnauthorized) or operation.sends
+
+
+def _used_up(operation: Operation, wait: float) -> KlaviyoUnavailable:
+    return KlaviyoUnavailable(
+        "Klaviyo's limit for this call is used up.",
+        code="klaviyo_throttled",
+        retry_after=math.ceil(wait),
+        operation=operation.name,
+    )
 
 
 def _out_of_reach(operation: Operation, error: Exception) -> KlaviyoUnavailable:

@@ -32,6 +32,11 @@ class CallLimits:
                 self._logs[program, operation] = log.with_calls(1, windows, milliseconds(now), _upper(now))
             return wait / 1000
 
+    def wait(self, program: ProgramSlug, operation: str, windows: tuple[Window, ...]) -> float:
+        """Seconds until one more call is allowed."""
+        log = self._logs.get((program, operation), CallLog())
+        return log.wait(windows, milliseconds(self._clock.now())) / 1000
+
     def close(self, program: ProgramSlug, operation: str, seconds: float) -> None:
         """Allow no call for some seconds."""
         with self._lock:
