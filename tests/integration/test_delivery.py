@@ -270,7 +270,7 @@ def test_the_time_until_a_message_comes_back_is_the_one_klaviyo_named(stack: Sta
     assert stack.received("events") == []
     began = time.monotonic()
     while not (found := stack.received("events")):
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
     assert found[0]["Attributes"]["ApproximateReceiveCount"] == "2"
 
 
