@@ -32,21 +32,20 @@ from loyalty.domain.program import Program
 from loyalty.domain.telling import MetricEvent, event_of
 from loyalty.ports import Clock, Klaviyo, KlaviyoApi, Outbox, ProgramStore
 from loyalty.services.isolation import outcomes
+from loyalty.services.program_run import ProgramRun
 
 MOST_MERGES = 10
 """Merges in a row that are followed to the member that goes on."""
 
 
 @dataclass(slots=True)
-class ProgramEvents:
+class ProgramEvents(ProgramRun):
     """What became of one program's owed events; ``trouble`` is why those in ``later`` have to come back."""
 
-    program: ProgramSlug
     later: dict[tuple[MemberId, int], OwedEvent]
     states: Counter[DeliveryState] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     paused: int = 0
-    trouble: Exception | None = None
 
     @property
     def message(self) -> str:
@@ -63,16 +62,6 @@ class ProgramEvents:
             "EventsPaused": self.paused,
             "EventsDelayed": len(self.later),
         }
-
-    @property
-    def ids(self) -> Mapping[str, str | int]:
-        """Where it happened."""
-        return {"program": self.program}
-
-    @property
-    def retry_after(self) -> int | None:
-        """Seconds after which those in ``later`` may come back, if somebody named a time."""
-        return self.trouble.retry_after if isinstance(self.trouble, Transient) else None
 
 
 @dataclass(frozen=True, slots=True)

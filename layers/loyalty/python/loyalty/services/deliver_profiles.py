@@ -32,6 +32,7 @@ from loyalty.domain.telling import profile_of
 from loyalty.ports import Clock, MessageQueue, Outbox, ProgramStore
 from loyalty.profile_ports import FullSyncs, KlaviyoForProfiles, ProfileBulk, ProfileMarks, ProfilesApi
 from loyalty.services.import_in_bulk import ImportInBulk
+from loyalty.services.program_run import ProgramRun
 from loyalty.services.relay_outbox import wake_up
 
 MANY = 10_000
@@ -42,12 +43,10 @@ NEWEST = 1_000
 
 
 @dataclass(slots=True)
-class ProfilesDelivered:
+class ProfilesDelivered(ProgramRun):
     """What became of a program's owed profiles; ``trouble`` is why the rest has to wait."""
 
-    program: ProgramSlug
     tally: Counter[str] = field(default_factory=Counter)
-    trouble: Exception | None = None
 
     @property
     def message(self) -> str:
@@ -66,16 +65,6 @@ class ProfilesDelivered:
             "ProfileRunsPaused": self.tally["paused"],
             "ProfileRunsContinued": self.tally["continued"],
         }
-
-    @property
-    def ids(self) -> Mapping[str, str | int]:
-        """Where it happened."""
-        return {"program": self.program}
-
-    @property
-    def retry_after(self) -> int | None:
-        """Seconds after which the rest may be tried, if somebody named a time."""
-        return self.trouble.retry_after if isinstance(self.trouble, Transient) else None
 
 
 @dataclass(slots=True)

@@ -20,18 +20,17 @@ from loyalty.domain.profile_jobs import CLAIM, DOUBT, LONGEST_WAIT, ImportFailur
 from loyalty.ports import Clock, Outbox, ProgramStore
 from loyalty.profile_ports import KlaviyoForProfiles, ProfileJobs, ProfileMarks, ProfilesApi
 from loyalty.services.finish_sync import FinishSync
+from loyalty.services.program_run import ProgramRun
 
 MEMBERS_AT_ONCE = 1000
 
 
 @dataclass(slots=True)
-class JobFollowed:
+class JobFollowed(ProgramRun):
     """What a look at a job found. ``again`` is after how many seconds to look again, None for never."""
 
-    program: ProgramSlug
     tally: Counter[str] = field(default_factory=Counter)
     again: int | None = None
-    trouble: Exception | None = None
 
     @property
     def message(self) -> str:
@@ -48,11 +47,6 @@ class JobFollowed:
             "ProfilesRefused": self.tally["refused"],
             "ProfilesOwedAgain": self.tally["owed_again"],
         }
-
-    @property
-    def ids(self) -> Mapping[str, str | int]:
-        """Where it happened."""
-        return {"program": self.program}
 
     @property
     def comes_back(self) -> bool:

@@ -7,17 +7,17 @@ which changes nothing. Should the messages get lost, the upkeep finds the entrie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from loyalty.contracts.deliveries import OwedEvent, ReplayStep
 from loyalty.delivery_ports import Feed, Replays
-from loyalty.domain.errors import Conflict, NotFound, StateForbids, Transient
-from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.errors import Conflict, NotFound, StateForbids
 from loyalty.domain.ledger.entry import Delivery, DeliveryState
 from loyalty.domain.program import Program
 from loyalty.domain.replay import Replay, ReplayState
 from loyalty.ports import Clock, MessageQueue, Outbox, ProgramStore, QueueMessage
+from loyalty.services.program_run import ProgramRun
 
 PAGE = 200
 """Entries looked at between two notes of how far it is."""
@@ -61,14 +61,12 @@ class BeginReplay:
 
 
 @dataclass(slots=True)
-class Replayed:
+class Replayed(ProgramRun):
     """What one run of a replay did; ``trouble`` is why it has to come back."""
 
-    program: ProgramSlug
     replay: Replay | None = None
     looked: int = 0
     owed: int = 0
-    trouble: Exception | None = field(default=None)
 
     @property
     def message(self) -> str:
@@ -84,11 +82,6 @@ class Replayed:
     def ids(self) -> Mapping[str, str | int]:
         """Where it happened."""
         return {"program": self.program, "replay": self.replay.id if self.replay else ""}
-
-    @property
-    def retry_after(self) -> int | None:
-        """Seconds after which it may go on, if somebody named a time."""
-        return self.trouble.retry_after if isinstance(self.trouble, Transient) else None
 
 
 @dataclass(frozen=True, slots=True)

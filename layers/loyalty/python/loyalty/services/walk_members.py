@@ -33,6 +33,7 @@ from loyalty.profile_ports import (
 )
 from loyalty.services.finish_sync import FinishSync, note_first_sync
 from loyalty.services.import_in_bulk import ImportInBulk
+from loyalty.services.program_run import ProgramRun
 
 PAGE = 1000
 """Members that are read at a time."""
@@ -42,12 +43,10 @@ MOST_COUNTED = 90
 
 
 @dataclass(slots=True)
-class Walked:
+class Walked(ProgramRun):
     """What a turn of a full sync did; ``trouble`` is why the rest has to wait."""
 
-    program: ProgramSlug
     tally: Counter[str] = field(default_factory=Counter)
-    trouble: Exception | None = None
 
     @property
     def message(self) -> str:
@@ -64,16 +63,6 @@ class Walked:
             "SyncRunsContinued": self.tally["continued"],
             "SyncRunsPaused": self.tally["paused"],
         }
-
-    @property
-    def ids(self) -> Mapping[str, str | int]:
-        """Where it happened."""
-        return {"program": self.program}
-
-    @property
-    def retry_after(self) -> int | None:
-        """Seconds after which the rest may be tried, if somebody named a time."""
-        return self.trouble.retry_after if isinstance(self.trouble, Transient) else None
 
 
 @dataclass(slots=True)

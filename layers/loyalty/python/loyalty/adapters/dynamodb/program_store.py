@@ -7,13 +7,12 @@ from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from loyalty.adapters.dynamodb import keys, review_feed_store
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.connection_item import connection_item, connection_of
-from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.review_rule_item import review_rule_facts, review_rule_of
+from loyalty.adapters.dynamodb.versions import put_version
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.connection import Connection
 from loyalty.domain.email_channels import EmailChannel, EmailType, Sender
@@ -63,12 +62,8 @@ class DynamoPrograms:
         Raises:
             Conflict: the slug is taken.
         """
-        try:
-            self._put(settings_item(program), condition="attribute_not_exists(pk)")
-        except ClientError as error:
-            if is_failed_condition(error):
-                raise Conflict("There is a program with this slug already.", code="program_exists") from error
-            raise
+        taken = Conflict("There is a program with this slug already.", code="program_exists")
+        put_version(self._client, self._table, settings_item(program), before=0, otherwise=taken)
 
     def save_connection(self, slug: ProgramSlug, connection: Connection) -> Connection:
         """Replace the version of a connection that was read; the first has version 0. Answers it as stored.
@@ -77,15 +72,10 @@ class DynamoPrograms:
             Conflict: somebody else changed the connection meanwhile.
         """
         stored = replace(connection, version=connection.version + 1)
-        condition, values = "attribute_not_exists(pk)", None
-        if connection.version:
-            condition, values = "version = :version", {":version": connection.version}
-        try:
-            self._put(connection_item(slug, stored), condition, values)
-        except ClientError as error:
-            if is_failed_condition(error):
-                raise Conflict("The connection changed meanwhile.", code="connection_changed") from error
-            raise
+        overtaken = Conflict("The connection changed meanwhile.", code="connection_changed")
+        put_version(
+            self._client, self._table, connection_item(slug, stored), before=connection.version, otherwise=overtaken
+        )
         return stored
 
     def connections_due(self, now: datetime, *, limit: int) -> list[ProgramSlug]:
@@ -99,13 +89,6 @@ class DynamoPrograms:
                 Limit=limit,
             )
         return [ProgramSlug(item["program"]) for item in map(plain, page["Items"])]
-
-    def _put(self, item: Item, condition: str = "", values: Item | None = None) -> None:
-        extra: dict[str, Any] = {"ConditionExpression": condition} if condition else {}
-        if values:
-            extra["ExpressionAttributeValues"] = wire(values)
-        with storage_errors():
-            self._client.put_item(TableName=self._table, Item=wire(item), **extra)
 
 
 def settings_item(program: Program) -> Item:

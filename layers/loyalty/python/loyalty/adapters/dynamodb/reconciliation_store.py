@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
-from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.errors import storage_errors
+from loyalty.adapters.dynamodb.versions import put_version
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.moments import parse_utc, utc_text
@@ -40,17 +39,8 @@ class DynamoReconciliations:
             Conflict: somebody else was faster.
         """
         stored = replace(state, version=state.version + 1)
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if state.version:
-            values = wire({":version": state.version})
-            condition = {"ConditionExpression": "version = :version", "ExpressionAttributeValues": values}
-        with storage_errors():
-            try:
-                self._client.put_item(TableName=self._table, Item=wire(_item(program, stored)), **condition)
-            except ClientError as error:
-                if is_failed_condition(error):
-                    raise Conflict("The reviews are being looked through.", code="reconciliation_changed") from error
-                raise
+        overtaken = Conflict("The reviews are being looked through.", code="reconciliation_changed")
+        put_version(self._client, self._table, _item(program, stored), before=state.version, otherwise=overtaken)
         return stored
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, wire
-from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.codec import Item
+from loyalty.adapters.dynamodb.versions import put_version
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.moments import parse_utc, utc_text
@@ -36,17 +34,8 @@ class DynamoReviewFeeds:
             Conflict: somebody else changed it meanwhile.
         """
         stored = replace(feed, version=feed.version + 1)
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if feed.version:
-            values = wire({":version": feed.version})
-            condition = {"ConditionExpression": "version = :version", "ExpressionAttributeValues": values}
-        with storage_errors():
-            try:
-                self._client.put_item(TableName=self._table, Item=wire(_item(program, stored)), **condition)
-            except ClientError as error:
-                if is_failed_condition(error):
-                    raise Conflict("The review app was changed meanwhile.", code="review_feed_changed") from error
-                raise
+        overtaken = Conflict("The review app was changed meanwhile.", code="review_feed_changed")
+        put_version(self._client, self._table, _item(program, stored), before=feed.version, otherwise=overtaken)
         return stored
 
 

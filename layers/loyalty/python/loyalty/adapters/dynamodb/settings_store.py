@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from loyalty.adapters.dynamodb.codec import wire
-from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.adapters.dynamodb.program_store import settings_item
+from loyalty.adapters.dynamodb.versions import put_version
 from loyalty.domain.errors import Conflict
 from loyalty.domain.program import Program
 
@@ -29,15 +26,5 @@ class DynamoSettings:
         Raises:
             Conflict: another version is stored.
         """
-        with storage_errors():
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=wire(settings_item(program)),
-                    ConditionExpression="version = :before",
-                    ExpressionAttributeValues=wire({":before": program.version - 1}),
-                )
-            except ClientError as error:
-                if is_failed_condition(error):
-                    raise Conflict("The settings changed meanwhile.", code="settings_changed") from error
-                raise
+        overtaken = Conflict("The settings changed meanwhile.", code="settings_changed")
+        put_version(self._client, self._table, settings_item(program), before=program.version - 1, otherwise=overtaken)
