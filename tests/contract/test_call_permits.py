@@ -1,4 +1,4 @@
-"""Permits: whoever counts, and however many do, nobody calls above a published window (FACTS 2)."""
+"""Permits: whoever counts, and however many do, nobody calls above a published window (docs/klaviyo.md 2)."""
 
 from __future__ import annotations
 

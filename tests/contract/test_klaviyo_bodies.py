@@ -326,7 +326,7 @@ def test_bulk_imports_of_any_profiles_are_sized_and_hold_each_once(lengths: list
 
 
 def test_a_profile_that_no_request_can_hold_is_refused() -> None:
-    """FACTS 4: 100 KB a profile."""
+    """docs/klaviyo.md 4: 100 KB a profile."""
     with pytest.raises(KlaviyoRefused, match="100 KB"):
         BulkProfiles().add(a_profile("mo@klaviyo-demo.com", note="x" * 100_000))
 

@@ -168,7 +168,7 @@ def test_erasing_ends_what_is_owed_but_not_what_is_due(pen: Pen) -> None:
 
 
 def test_redating_moves_the_due_date(pen: Pen) -> None:
-    """Expiry switched on: what never expired gets a date, counted from the change (FEATURES, trap 3)."""
+    """Expiry switched on: what never expired gets a date, counted from the change (docs/ledger.md)."""
     pen.write("sarah", Earn(10))
     assert pen.storage.marks(pen.program.slug, pen.id_of("sarah")).due_at is None
     since = pen.clock.now().date()

@@ -126,7 +126,7 @@ def test_a_changed_member_is_owed_until_its_newest_state_was_sent(pen: Pen) -> N
 
 
 def test_a_mark_is_cleared_for_the_version_that_was_sent_and_no_other(pen: Pen) -> None:
-    """Whatever came in between is owed still, so a profile ends at the newest state (DESIGN 6)."""
+    """Whatever came in between is owed still, so a profile ends at the newest state (docs/delivery-profiles.md)."""
     pen.write("sarah", Earn(10))
     pen.write("sarah", Spend(5))
     since = marks(pen, "sarah").owed_since

@@ -14,7 +14,7 @@ from local.records import Records
 from local.stack import Stack
 
 RETRIED = (429, 500, 502, 503)
-"""What Klaviyo's flow webhooks send again; everything else that is no 2xx is skipped for good (FACTS section 7)."""
+"""What Klaviyo's flow webhooks send again; everything else that is no 2xx is skipped for good (docs/klaviyo.md 7)."""
 TRIES = 17
 
 Call = Callable[..., requests.Response]

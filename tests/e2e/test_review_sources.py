@@ -87,7 +87,7 @@ def paid(merchant: Merchant, email: str) -> Any:
 
 
 def test_a_missed_review_a_rejected_one_and_one_by_flow(merchant: Merchant, klaviyo: Inspection) -> None:
-    """R14, R112, R118, R136, and points follow moderation once each way (FACTS section 6)."""
+    """R14, R112, R118, R136, and points follow moderation once each way (docs/klaviyo.md 6)."""
     assert merchant.connects().status_code == 200
     switch_webhook_off(merchant)
     missed, customer = submitted(merchant)

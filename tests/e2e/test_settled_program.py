@@ -13,7 +13,7 @@ from loyalty.domain.identity import ProgramSlug
 
 
 def test_expiry_that_is_turned_on_reaches_members_by_itself(stack: Stack, customer: str) -> None:
-    """R183, trap 3: no sweep would have come by, for nothing was due on anybody."""
+    """R183: no sweep would have come by, for nothing was due on anybody."""
     slug, api = f"wax-{uuid4().hex[:12]}", f"{stack.description.api_url}/programs"
     operator = {"api-key": stack.description.operator_key}
     opened = requests.post(api, json={"slug": slug, "name": "Wax"}, headers=operator, timeout=60)

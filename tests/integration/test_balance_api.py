@@ -153,7 +153,7 @@ def test_the_callers_mistakes_are_4xx(api: Api, request_parts: dict[str, Any], s
 def test_our_trouble_is_503_with_a_time_to_come_back(
     api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Klaviyo sends such a step again and skips it after nearly everything else (FACTS section 7)."""
+    """Klaviyo sends such a step again and skips it after nearly everything else (docs/klaviyo.md 7)."""
 
     def fails(*_: Plan) -> None:
         raise error

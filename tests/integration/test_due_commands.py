@@ -151,7 +151,7 @@ def test_preview_of_a_quiet_time_is_one_line(deployment: Deployment) -> None:
 
 
 def test_settle_brings_members_into_the_index_after_expiry_was_turned_on(deployment: Deployment) -> None:
-    """Without a date nothing is due on them, so no sweep would ever see that the policy changed (trap 3)."""
+    """Without a date nothing is due on them, so no sweep would ever see that the policy changed (docs/ledger.md)."""
     deployment.change(Terms())
     for number in range(MEMBERS):
         deployment.earn(number, NOW)

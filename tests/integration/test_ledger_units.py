@@ -161,7 +161,7 @@ def costs(till: Till, length: int, *, days: int) -> dict[str, Cost]:
 
 
 def test_history_costs_nothing(emulated_dynamodb: DynamoDBClient, two_tables: tuple[str, str]) -> None:
-    """The same at 10 and at 5,000 entries (DESIGN 4): a decision reads one item, whatever lies behind it."""
+    """The same at 10 and at 5,000 entries (docs/data-model.md): a decision reads one item, whatever lies behind it."""
     short = costs(Till(emulated_dynamodb, two_tables[0]), 10, days=10)
     long = costs(Till(emulated_dynamodb, two_tables[1]), 5_000, days=10)
     assert long == short

@@ -245,7 +245,7 @@ def test_one_bad_event_is_recorded_and_the_others_pay(stack: Stack, candles: Pro
 
 @pytest.mark.usefixtures("rebuilt")
 def test_the_largest_delivery_is_queued_whole_in_as_few_calls_as_sqs_allows(stack: Stack, candles: Program) -> None:
-    """1,000 events in 5 MB; Klaviyo hangs up after five seconds (FACTS section 5), so calls are what counts."""
+    """1,000 events in 5 MB; Klaviyo hangs up after five seconds (docs/klaviyo.md 5), so calls are what counts."""
     sqs = ScriptedSqs()
     known = RecentPrograms(stack.programs, stack.vault, FixedClock())
     queue = SqsQueue(cast(Any, sqs), stack.queue_url, FixedClock(), SeededRandomness())

@@ -122,7 +122,7 @@ def test_an_undamaged_ledger_has_no_findings(world: World) -> None:
 
 @pytest.mark.slow
 def test_any_damaged_or_missing_attribute_of_any_item_is_found(world: World) -> None:
-    """Every attribute of every item, changed and removed in turn, and each whole item deleted (DESIGN 4)."""
+    """Every attribute of every item, changed and removed in turn, and each whole item deleted (docs/ledger.md)."""
     member_id = world.live()
     missed = []
     for item in world.items():

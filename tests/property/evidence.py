@@ -55,7 +55,7 @@ def words_digest(entry: Entry) -> str:
 
 
 class Witness:
-    """Follows one member's journal as it grows and notes what every entry must keep to (DESIGN section 4)."""
+    """Follows one member's journal as it grows and notes what every entry must keep to (docs/ledger.md)."""
 
     def __init__(self, program: ProgramSlug, member_id: MemberId) -> None:
         self.member = Member(program, member_id)

@@ -1,7 +1,7 @@
 """All commands of the ledger in any order, with duplicates, crashes, overtaking and jumps of the clock.
 
 The machine drives the real services on a store and the naive ledger side by side. After every step both must agree
-on every member, and every journal must prove what DESIGN section 4 promises.
+on every member, and every journal must prove what docs/ledger.md promises.
 """
 
 from __future__ import annotations

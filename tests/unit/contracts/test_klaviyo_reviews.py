@@ -54,7 +54,7 @@ def refused(event: Any) -> UnusableMessage:
     ],
 )
 def test_the_key_of_a_review(review_id: Any, event_property_id: Any, external_id: Any, expected: str) -> None:
-    """FACTS section 6: ``review_id``, else ``$event_id`` without its prefix, else the event's id (R108)."""
+    """docs/klaviyo.md 6: ``review_id``, else ``$event_id`` without its prefix, else the event's id (R108)."""
     assert review_key(review_id, event_property_id, external_id) == expected
 
 

@@ -71,7 +71,7 @@ def test_a_listed_review_and_its_event_are_the_same_review() -> None:
 
 
 def test_an_event_that_names_no_review_is_known_by_its_own_id() -> None:
-    """FACTS section 6: ``review_id`` is not documented. The listing tells which review an event belongs to."""
+    """docs/klaviyo.md 6: ``review_id`` is not documented. The listing tells which review an event belongs to."""
     nameless: dict[str, Any] = {"review_id": None, "$event_id": None}
     event = a_review_event(7, **nameless)
     told = read_review("candles", event, digest_text)

@@ -1,4 +1,4 @@
-"""Due acts: what comes when, in which order, and under which keys (R165, R175, W7; traps 2 and 3)."""
+"""Due acts: what comes when, in which order, and under which keys (R165, R175, W7)."""
 
 from datetime import datetime, timedelta
 

@@ -112,7 +112,7 @@ MONTH = Period(days=30)
 def test_a_policy_change_gives_living_points_the_later_of_two_dates(
     policy: ExpiryPolicy, moves: dict[str, int]
 ) -> None:
-    """The clock starts with the change (trap 3); what was over by then is not brought back; later dates stay."""
+    """The clock starts with the change (docs/ledger.md); what was over then is not brought back; later dates stay."""
     lots = {"2026-03-09": 1, "2026-03-10": 2, "2026-04-01": 4, "2026-05-01": 8, NEVER: 16}
     assert redated(lots, policy, CHANGED) == moves
 

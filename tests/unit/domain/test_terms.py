@@ -1,4 +1,4 @@
-"""Terms: the history of a program's expiry policy, and which change a member has yet to follow (traps 2 and 3)."""
+"""Terms: the history of a program's expiry policy, and which change a member has yet to follow (docs/ledger.md)."""
 
 from datetime import date
 

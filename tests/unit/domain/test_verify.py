@@ -1,4 +1,4 @@
-"""``prove``: a journal that was tampered with says where (DESIGN section 4)."""
+"""``prove``: a journal that was tampered with says where (docs/ledger.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When members are warned of expiring points, and of what (R67, R72; FEATURES traps 2-4)."""
+"""When members are warned of expiring points, and of what (R67, R72)."""
 
 from __future__ import annotations
 

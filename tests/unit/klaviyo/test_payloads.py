@@ -133,7 +133,7 @@ def test_a_webhook_names_its_topics_as_a_relationship() -> None:
 
 
 def test_what_is_back_fill_says_so_at_both_levels_and_stands_apart() -> None:
-    """It sets off no flow; which level wins where they differ, the contract does not say (FACTS 3)."""
+    """It sets off no flow; which level wins where they differ, the contract does not say (docs/klaviyo.md 3)."""
     history = replace(an_event(1), backfill=True)
     live, past = elements(bulk_events([history, an_event(2)]).body)[::-1]
     assert past["attributes"]["backfill"] is True

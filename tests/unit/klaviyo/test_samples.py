@@ -72,7 +72,7 @@ def test_a_programs_own_names_of_metrics_and_properties_are_used() -> None:
 
 
 def test_samples_are_back_fill_and_have_ids_of_their_own_that_never_change() -> None:
-    """FACTS 3: no flow may fire, and a repeat is dropped by its unique_id, of 255 characters at most."""
+    """docs/klaviyo.md 3: no flow may fire, and a repeat is dropped by its unique_id, of 255 characters at most."""
     program = a_program(slug="s" * 63)
     samples = [sample_of(program, kind, EMAIL, START) for kind in sampled_types(program)]
     later = [sample_of(program, kind, EMAIL, START.replace(year=2030)) for kind in sampled_types(program)]

@@ -171,7 +171,7 @@ def test_no_page_and_no_log_line_holds_a_secret(visit: Visit) -> None:
 
 
 def test_an_install_from_klaviyos_side_asks_who_it_is_and_goes_on(visit: Visit) -> None:
-    """FACTS section 1: a visitor of the listing is logged in by us, then sent on."""
+    """docs/klaviyo.md 1: a visitor of the listing is logged in by us, then sent on."""
     form = visit.gets("/klaviyo/oauth/install")
     assert form["body"].count("<label for=") == 2
     wrong = visit.posts("/klaviyo/oauth/install", "program=candles&key=wrong")

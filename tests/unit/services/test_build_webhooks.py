@@ -75,7 +75,7 @@ def test_a_flow_becomes_a_draft_with_our_webhook_in_it() -> None:
 
 
 def test_asking_again_finds_the_flow_that_was_made_even_where_the_answer_was_lost() -> None:
-    """FACTS 9: Klaviyo would make a second one."""
+    """docs/klaviyo.md 9: Klaviyo would make a second one."""
     workshop = Workshop()
     workshop.office.account.goes_wrong(operation="create_flow", kind="reset_after")
     with pytest.raises(Transient):

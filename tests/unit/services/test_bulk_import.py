@@ -85,7 +85,7 @@ def test_a_profile_that_klaviyo_does_not_name_is_found_by_halves(world: ProfileW
 
 @pytest.mark.parametrize("mode", ["reject", "import_error"])
 def test_a_bad_address_is_told_either_way(world: ProfileWorld, mode: Any) -> None:
-    """FACTS 4: the documents say both, a 400 or an import error."""
+    """docs/klaviyo.md 4: the documents say both, a 400 or an import error."""
     world.account.fake.services.switches.invalid_email_in_import = mode
     world.has(*names(5), "double..dot")
     world.drain()
@@ -110,7 +110,7 @@ def test_what_a_job_did_not_import_is_noted_with_klaviyos_reason(world: ProfileW
 
 
 def test_properties_that_became_empty_are_removed_by_a_job_too(world: ProfileWorld) -> None:
-    """FACTS 4: a job cannot null, so they are unset."""
+    """docs/klaviyo.md 4: a job cannot null, so they are unset."""
     entries = world.has(*names(5))
     for lots in ({"2027-01-31": 5}, {"never": 5}):
         for entry in entries:
@@ -226,7 +226,7 @@ def test_a_job_that_klaviyo_forgot_has_its_members_owed_again(world: ProfileWorl
 
 
 def test_a_key_without_the_scopes_of_lists_sends_one_by_one(world: ProfileWorld) -> None:
-    """FACTS 1: bulk imports need lists:write although no list is used."""
+    """docs/klaviyo.md 1: bulk imports need lists:write although no list is used."""
     world.has(*names(12))
     world.account.goes_wrong(kind="status", operation="bulk_import_profiles", status=403, times=None)
     work = world.drain()

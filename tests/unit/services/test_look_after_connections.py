@@ -32,7 +32,7 @@ def test_each_connection_has_its_turn_once_an_hour(office: Office) -> None:
 
 
 def test_a_token_that_nobody_uses_outlives_ninety_days(office: Office) -> None:
-    """FACTS section 1: Klaviyo revokes what was not used for so long."""
+    """docs/klaviyo.md 1: Klaviyo revokes what was not used for so long."""
     for _ in range(20):
         (work,) = turn(office, hours=24 * 7)
         assert (work.kept_alive, work.trouble) == (True, None)

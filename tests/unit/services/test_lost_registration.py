@@ -1,4 +1,4 @@
-"""A webhook whose registration was carried out and never answered is ours all the same (FACTS section 5)."""
+"""A webhook whose registration was carried out and never answered is ours all the same (docs/klaviyo.md 5)."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_nothing_new_costs_one_call_and_queues_nothing(office: Office) -> None:
 
 
 def test_a_moderation_is_found_with_its_reason(office: Office) -> None:
-    """Published later and rejected later: no webhook tells of either (FACTS section 6)."""
+    """Published later and rejected later: no webhook tells of either (docs/klaviyo.md 6)."""
     review = reviewed(office, status="pending")
     turn(office)
     found(office)

@@ -38,7 +38,7 @@ def test_a_review_waits_for_its_publication_and_then_earns_once() -> None:
 
 
 def test_the_status_that_the_webhook_tells_is_that_at_submission() -> None:
-    """FACTS section 6: it is never updated; a redelivery after the publication takes nothing away."""
+    """docs/klaviyo.md 6: it is never updated; a redelivery after the publication takes nothing away."""
     world = ReviewWorld(ON_PUBLICATION)
     world.hears(**status("published", 1))
     assert world.hears(status="pending").outcome == "repeated"

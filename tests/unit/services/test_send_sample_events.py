@@ -92,7 +92,7 @@ def counter() -> Counter:
 
 
 def test_the_metrics_appear_and_every_event_is_back_fill_at_both_levels(counter: Counter) -> None:
-    """R153, FACTS 3: before the first sync too, since flows are built before a program goes live."""
+    """R153, docs/klaviyo.md 3: before the first sync too, since flows are built before a program goes live."""
     assert counter.office.connection().first_sync is FirstSync.NOT_STARTED
     answer = counter.asks()
     assert answer.status == 200
@@ -110,7 +110,7 @@ def test_the_metrics_appear_and_every_event_is_back_fill_at_both_levels(counter:
 
 
 def test_a_flow_can_be_built_on_a_metric_as_soon_as_its_sample_is_there(counter: Counter) -> None:
-    """R153, FACTS 9: a flow needs the metric's id."""
+    """R153, docs/klaviyo.md 9: a flow needs the metric's id."""
     asked = json.dumps({"idea": "bonus", "metric": "Points Expiring"}).encode()
     headers = {"api-key": counter.admin}
     with pytest.raises(Rejected, match="sample-events") as refused:
@@ -137,7 +137,7 @@ def test_the_log_says_how_many_were_sent(counter: Counter) -> None:
 
 @pytest.mark.parametrize("repeated", ["discard", "fail"])
 def test_asking_again_doubles_nothing_whatever_klaviyo_does_with_repeats(counter: Counter, repeated: Any) -> None:
-    """FACTS 3: its texts disagree on whether a bulk request with a stored unique_id fails."""
+    """docs/klaviyo.md 3: its texts disagree on whether a bulk request with a stored unique_id fails."""
     counter.office.account.fake.services.switches.repeated_unique_id_in_bulk = repeated
     first = counter.asks()
     again = counter.asks()
@@ -181,7 +181,7 @@ def test_where_nothing_is_selected_nothing_is_sent(counter: Counter) -> None:
     ],
 )
 def test_the_address_has_to_be_named_and_real(counter: Counter, body: object, where: str, code: str) -> None:
-    """FACTS 3: Klaviyo takes events of example domains and drops them."""
+    """docs/klaviyo.md 3: Klaviyo takes events of example domains and drops them."""
     calls = counter.office.calls()
     answer = counter.asks(body)
     assert (answer.status, answer.document["code"]) == (422, "invalid_body")
@@ -201,7 +201,7 @@ def test_without_a_connection_it_is_a_409_and_a_private_key_will_do() -> None:
 
 
 def test_after_the_upgrade_to_oauth_the_apps_own_metrics_want_samples_of_their_own() -> None:
-    """FACTS 3: Klaviyo keeps the metrics of an app apart from those of a private key."""
+    """docs/klaviyo.md 3: Klaviyo keeps the metrics of an app apart from those of a private key."""
     counter = Counter(connected=False)
     counter.office.by_key(CANDLES, DEFAULT_PRIVATE_KEY)
     counter.asks()

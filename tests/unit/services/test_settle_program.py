@@ -101,7 +101,7 @@ def world() -> World:
 
 
 def test_expiry_that_is_turned_on_dates_the_points_of_everybody(world: World) -> None:
-    """R183, trap 3: members nobody would have looked at are warned and lose points like others."""
+    """R183: members nobody would have looked at are warned and lose points like others."""
     world.turn_expiry_on()
     assert world.store.due == {}
     report = world.run()

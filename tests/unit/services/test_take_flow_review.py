@@ -138,7 +138,7 @@ def test_what_klaviyo_renders_is_read(endpoint: Endpoint, sent: dict[str, Any], 
 def test_what_is_wrong_is_refused_with_a_hint_and_nothing_queued(
     endpoint: Endpoint, sent: dict[str, Any], code: str
 ) -> None:
-    """Klaviyo does not send it again after a 4xx, so that is for truly bad requests only (FACTS section 7)."""
+    """Klaviyo does not send it again after a 4xx, so that is for truly bad requests only (docs/klaviyo.md 7)."""
     answer = endpoint.post({**REVIEW, **sent})
     assert (answer.status, answer.document["code"]) == (422, "invalid_review")
     assert code in {error["code"] for error in answer.document["errors"]}
@@ -169,7 +169,7 @@ def test_only_a_key_of_the_program_with_the_scope_opens_it(endpoint: Endpoint) -
 
 
 def test_our_own_trouble_is_a_503_that_klaviyo_sends_again(endpoint: Endpoint) -> None:
-    """Klaviyo comes back after 429, 500, 502 and 503 only (FACTS section 7)."""
+    """Klaviyo comes back after 429, 500, 502 and 503 only (docs/klaviyo.md 7)."""
     endpoint.queue.troubles = 1
     answer = endpoint.post(REVIEW)
     assert (answer.status, "retry-after" in answer.headers) == (503, True)

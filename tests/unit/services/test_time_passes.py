@@ -239,7 +239,7 @@ def test_with_expiry_off_nothing_is_announced_and_nothing_expires() -> None:
 
 
 def test_expiry_that_is_turned_off_ends_warnings_too_and_turned_on_again_begins_anew() -> None:
-    """R183, trap 3: from 1 June on the points have sixty days again."""
+    """R183: from 1 June on the points have sixty days again."""
     story = Story()
     story.does(SARAH, Earn(100))
     story.lives("2026-04-10")

@@ -108,7 +108,7 @@ class FullSyncs(Protocol):
 
 
 class ProfileBulk(Protocol):
-    """One request of many profiles, filled up to what Klaviyo takes: 10,000 profiles, 5 MB, 100 KB each (FACTS 4)."""
+    """One request of many profiles, as Klaviyo takes it: 10,000, 5 MB, 100 KB each at most (docs/klaviyo.md 4)."""
 
     @property
     def body(self) -> bytes:

@@ -48,7 +48,7 @@ def meaning(*roles_and_reasons: tuple[Role, dict[str, Any]]) -> LoyaltyError | N
 
 
 def test_a_posting_is_three_items(pen: Pen) -> None:
-    """Member, entry, record: what DESIGN section 4 budgets for."""
+    """Member, entry, record: what docs/data-model.md says most commands write."""
     assert roles_of(pen.draft("sarah", Earn(10))) == [Role.MEMBER, Role.ENTRY, Role.RECORD]
 
 

@@ -1,4 +1,4 @@
-"""Klaviyo's review events (FACTS section 6), read into messages for the reviews queue.
+"""Klaviyo's review events (docs/klaviyo.md 6), read into messages for the reviews queue.
 
 Everything optional is read leniently; without an address, a time or an identity a review cannot be decided on.
 """

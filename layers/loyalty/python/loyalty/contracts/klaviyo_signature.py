@@ -1,4 +1,4 @@
-"""Klaviyo's system webhook signature (FACTS section 5), checked on the bytes that came, before anybody parses them.
+"""Klaviyo's system webhook signature (docs/klaviyo.md 5), checked on the bytes that came, before anybody parses them.
 
 The time header is part of what is signed and is used for nothing else: Klaviyo has sent it hours off, and a retry may
 come two days after the first attempt, so age proves nothing. A delivery that is repeated pays nothing twice.

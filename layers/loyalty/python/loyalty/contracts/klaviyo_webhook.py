@@ -1,4 +1,4 @@
-"""The body of a system webhook delivery (FACTS section 5): an envelope of events, opened one by one.
+"""The body of a system webhook delivery (docs/klaviyo.md 5): an envelope of events, opened one by one.
 
 Klaviyo documents up to 1,000 events a delivery. More are taken as well, as far as the gateway lets them through: a
 refusal would be repeated for two days and then end in a disabled webhook, which helps nobody.

@@ -1,4 +1,4 @@
-"""Reviews as Klaviyo's Reviews API lists them (``get_reviews``, FACTS section 6), read into messages for the queue.
+"""Reviews as Klaviyo's Reviews API lists them (``get_reviews``, docs/klaviyo.md 6), read into messages for the queue.
 
 Unlike an event, a listed review tells its present status and when it last changed, so a moderation is read here too.
 """

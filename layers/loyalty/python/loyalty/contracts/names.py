@@ -34,7 +34,7 @@ def _fields(names: dict[str, str]) -> dict[str, str]:
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=127), AfterValidator(_name)]
-"""Klaviyo takes metric names of fewer than 128 characters (FACTS 3)."""
+"""Klaviyo takes metric names of fewer than 128 characters (docs/klaviyo.md 3)."""
 
 
 class EventNamesForm(Form):

@@ -11,7 +11,7 @@ from loyalty.contracts.forms import EmailAddress, Form, Refused, Told
 MOST_BYTES = 10_000
 
 _DROPPED = frozenset({"example.com", "example.net", "example.org", "test.com"})
-"""Domains whose events Klaviyo accepts and then drops (FACTS 3)."""
+"""Domains whose events Klaviyo accepts and then drops (docs/klaviyo.md 3)."""
 
 
 def _recorded(email: str) -> str:

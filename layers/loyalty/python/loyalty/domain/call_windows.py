@@ -1,7 +1,7 @@
 """Calls counted against published limits, so that no stretch of a window's length ever holds more than it may. Pure.
 
-Klaviyo counts in fixed windows whose beginning nobody else knows (FACTS 2). Counting any stretch of the same length
-stays below them wherever they begin. Times are whole milliseconds since 1970.
+Klaviyo counts in fixed windows whose beginning nobody else knows (docs/klaviyo.md 2). Counting any stretch of the same
+length stays below them wherever they begin. Times are whole milliseconds since 1970.
 """
 
 from __future__ import annotations

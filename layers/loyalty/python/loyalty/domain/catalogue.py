@@ -1,4 +1,4 @@
-"""The catalogue: every kind of event Klaviyo can hear of, and what each one says (FEATURES rows 64-91).
+"""The catalogue: every kind of event Klaviyo can hear of, and what each one says (R64-R91).
 
 Ids are neutral and stable; the names Klaviyo sees come from a naming preset (``naming``). Types that nothing
 produces yet stand here with their schema, so that flows can be planned for them.

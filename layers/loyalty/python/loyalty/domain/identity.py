@@ -1,7 +1,7 @@
 """Who is who: slugs, member ids, entry ids, and the one form in which an e-mail address is compared.
 
 A member id is derived from the program and the first e-mail seen, so the common read needs no look-up
-(DESIGN section 5). The derivation is keyed with a secret of the program: an id tells nothing about the address
+(docs/data-model.md). The derivation is keyed with a secret of the program: an id tells nothing about the address
 and the ids of two programs never meet.
 """
 

@@ -121,7 +121,7 @@ def naming_preset(name: str) -> Naming:
 
 
 NAMES_TO_KEEP = frozenset({"ledger_entry_id"})
-"""Event properties that nobody can rename: webhooks of flows name our entries by them (FACTS 7)."""
+"""Event properties that nobody can rename: webhooks of flows name our entries by them (docs/klaviyo.md 7)."""
 
 
 def naming_of(preset: str, names: Naming) -> Naming:

@@ -1,6 +1,6 @@
 """What OAuth with Klaviyo consists of: scopes, tokens, proof keys, and one merchant's attempt to connect.
 
-Sources: "Make API calls using OAuth", "Handle your app's OAuth flow" (FACTS section 1), RFC 7636 for the proof key.
+Sources: "Make API calls using OAuth", "Handle your app's OAuth flow" (docs/klaviyo.md 1), RFC 7636 for the proof key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The profile fields Klaviyo can hold of a member (FEATURES rows 38-55, W4), by neutral id.
+"""The profile fields Klaviyo can hold of a member (R38-R55, W4), by neutral id.
 
 Names come from a naming preset. A field that nothing fills yet is neither sent nor removed: a store that comes from
 another app may still have that app's value in it.

@@ -1,4 +1,4 @@
-"""Bulk imports of profiles: what was sent with which, and how far Klaviyo says it is (FACTS 4). Pure.
+"""Bulk imports of profiles: what was sent with which, and how far Klaviyo says it is (docs/klaviyo.md 4). Pure.
 
 Klaviyo works on jobs in any order and tells nobody when one ends. So each job is kept with the members it holds and
 the versions they were sent in until its end was seen; whoever has moved on by then is owed again, whatever came in
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from loyalty.domain.identity import MemberId, ProgramSlug
 
 FEW = 100
-"""Profiles that are sent one by one: that takes two seconds, and a job is not for small updates (FACTS 4)."""
+"""Profiles that are sent one by one: that takes two seconds, and a job is not for small updates (docs/klaviyo.md 4)."""
 
 DOUBT = timedelta(hours=1)
 """How long a job that Klaviyo may have taken without our knowing is waited for, before its members are owed again."""

@@ -1,6 +1,6 @@
 """How far a program's reviews are known to have been looked through, newest change first.
 
-Klaviyo lists reviews by their last change and cannot filter by it (FACTS section 6). So a look goes from the newest
+Klaviyo lists reviews by their last change and cannot filter by it (docs/klaviyo.md 6). So a look goes from the newest
 change back to where the last complete look began, and a little further, because a change may show up late. What that
 little further holds is remembered by marks, so that it is not reported again each time.
 """

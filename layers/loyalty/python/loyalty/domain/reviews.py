@@ -1,4 +1,4 @@
-"""Reviews as the rule sees them, whichever app they were written in and whichever way they came in (FEATURES I)."""
+"""Reviews as the rule sees them, whichever app they were written in and whichever way they came in (R99-R120)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ReviewWay(StrEnum):
 class ReviewSubmission:
     """One review as the rule sees it, whichever way it came in.
 
-    ``review_key`` is the same for everything Klaviyo reports of one submission (FACTS section 6); ``other_keys`` are
+    ``review_key`` is the same for everything Klaviyo reports of one submission (docs/klaviyo.md 6); ``other_keys`` are
     further names of the same review. ``text_length`` counts code points of the trimmed text; the text itself never
     gets this far, only ``text_digest``, which is keyed by the program. ``rating`` is 1-5. ``updated_at`` is when the
     review app last changed the review, None where it does not say.

@@ -1,7 +1,7 @@
-"""Sample events: Klaviyo knows a metric from its first event on, so flows and segments wait for one (R153, FACTS 9).
+"""Sample events: Klaviyo knows a metric from its first event on, so flows wait for one (R153, docs/klaviyo.md 9).
 
-A sample is back-fill, which sets off no flow (FACTS 3). Klaviyo never deletes a metric, so only the event types that
-the product produces have samples.
+A sample is back-fill, which sets off no flow (docs/klaviyo.md 3). Klaviyo never deletes a metric, so only the event
+types that the product produces have samples.
 """
 
 from __future__ import annotations

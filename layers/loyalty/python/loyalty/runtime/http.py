@@ -49,7 +49,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (Exception, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 """The first line that fits decides. Whatever is not the caller's fault is a 503, the one answer that everybody sends
-again: Klaviyo's flow webhooks drop a request for good after most others (FACTS section 7)."""
+again: Klaviyo's flow webhooks drop a request for good after most others (docs/klaviyo.md 7)."""
 
 RETRY_AFTER = 5
 RETRY_AFTER_CONFLICT = 1

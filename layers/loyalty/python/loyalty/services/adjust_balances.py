@@ -39,7 +39,7 @@ from loyalty.services.admit_caller import AdmitCaller, Admitted, Caller
 from loyalty.services.posting import Ledger, addressed
 
 RETRIED_FOR = timedelta(hours=24)
-"""How long Klaviyo sends a step again (FACTS section 7)."""
+"""How long Klaviyo sends a step again (docs/klaviyo.md 7)."""
 
 
 @dataclass(frozen=True, slots=True)

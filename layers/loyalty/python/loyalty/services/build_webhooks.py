@@ -23,7 +23,7 @@ from loyalty.services.admit_caller import AdmitCaller, Caller
 MOST_BYTES = 10_000
 
 REVIEW_METRIC = "Submitted review"
-"""Klaviyo Reviews' metric of a review with a text (FACTS 6)."""
+"""Klaviyo Reviews' metric of a review with a text (docs/klaviyo.md 6)."""
 
 FLOW_SCOPES = frozenset({"flows:read", "flows:write", "metrics:read"})
 
@@ -74,8 +74,8 @@ class BuildWebhooks:
     def draft(self, slug: str, headers: Mapping[str, str], body: bytes, *, base_url: str) -> Drafted:
         """Create the flow around a webhook action as a draft, unless a flow of its name is there already.
 
-        Klaviyo makes a second flow when asked twice, so the name is looked up first (FACTS 9): asking again after an
-        answer that got lost finds the flow that was made.
+        Klaviyo makes a second flow when asked twice, so the name is looked up first (docs/klaviyo.md 9): asking again
+        after an answer that got lost finds the flow that was made.
 
         Raises:
             StateForbids: ``oauth_required`` (R14), ``not_connected``, ``access_lost`` or ``reconnect_required``.

@@ -181,7 +181,7 @@ class DeliverProfiles:
     def _send_job(self, report: ProfilesDelivered, run: _Run, members: Sequence[Member]) -> bool:
         """Send as many members as one request holds; False when the time ended first.
 
-        A key without the scope that jobs need (FACTS 1) sends everybody one by one instead.
+        A key without the scope that jobs need (docs/klaviyo.md 1) sends everybody one by one instead.
         """
         bulk, sent = run.api.new_bulk(), list[SentProfile]()
         for member in members:

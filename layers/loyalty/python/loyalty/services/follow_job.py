@@ -2,7 +2,7 @@
 
 At the end each member gets what follows for it. What Klaviyo did not import is noted on the member with the reason.
 Whoever has changed since it was sent is owed again: the job may have been worked on after a newer state was sent, and
-the last write has to be the newest state (R37). Klaviyo promises no order, so nothing less will do (FACTS 4).
+the last write has to be the newest state (R37). Klaviyo promises no order, so nothing less will do (docs/klaviyo.md 4).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Who wants to refresh takes a lease on the connection by a conditional write. Everybody else goes on with the token
 that is still good, or waits a few seconds for the new one. A refresh whose answer got lost is tried again when its
 lease has run out. ``invalid_grant`` is believed only if the stored refresh token is still the one that was refused:
-somebody may have stored a newer one meanwhile (FACTS section 1).
+somebody may have stored a newer one meanwhile (docs/klaviyo.md 1).
 
 A 401 proves nothing by itself: Klaviyo has refused good tokens for days. It makes for one refresh and one more try.
 Access is lost when a refresh is refused for good, or a private key is refused twice in a row (R16).

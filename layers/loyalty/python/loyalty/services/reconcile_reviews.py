@@ -1,7 +1,7 @@
 """Find the reviews that never reached us, and what became of those that did (R112, R118).
 
 A webhook that was disabled loses what happens meanwhile, a legacy key has none at all, and of a review that is
-published or rejected later no webhook tells (FACTS sections 5 and 6). So the account's reviews are looked through, the
+published or rejected later no webhook tells (docs/klaviyo.md 5, 6). So the account's reviews are looked through, the
 newest change first, back to where the last look began. Whatever changed since goes to the reviews queue, where the
 rule decides; what it knows already changes nothing there. When nothing changed, a look costs one call.
 

@@ -1,4 +1,4 @@
-"""Send Klaviyo one sample of every selected event, so that flows and segments can name its metric (R153, FACTS 9)."""
+"""Send Klaviyo one sample of every selected event, so that flows can name its metric (R153, docs/klaviyo.md 9)."""
 
 from __future__ import annotations
 

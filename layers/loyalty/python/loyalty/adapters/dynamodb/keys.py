@@ -1,4 +1,4 @@
-"""Every key string of the table (DESIGN section 5). Pure functions; no key is ever parsed to learn a value.
+"""Every key string of the table (docs/data-model.md). Pure functions; no key is ever parsed to learn a value.
 
 Slugs and member ids cannot hold ``#``, so no two different inputs give the same key.
 """

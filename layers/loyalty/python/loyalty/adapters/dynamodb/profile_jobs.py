@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT_FOR = timedelta(days=30)
-"""Klaviyo forgets a job after seven days (FACTS 4)."""
+"""Klaviyo forgets a job after seven days (docs/klaviyo.md 4)."""
 
 
 class DynamoProfileJobs:

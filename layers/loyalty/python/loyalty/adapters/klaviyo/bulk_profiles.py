@@ -1,4 +1,4 @@
-"""Bodies and answers of bulk profile imports (FACTS 4).
+"""Bodies and answers of bulk profile imports (docs/klaviyo.md 4).
 
 Each profile is written once, when it is put in; parts of a refused request reuse what was written.
 """

@@ -1,4 +1,4 @@
-"""Klaviyo's listings of flows and metrics: what is asked for, and what a page of the answer holds (FACTS 3, 9)."""
+"""Klaviyo's listings of flows and metrics: what we ask for, what a page of an answer holds (docs/klaviyo.md 3, 9)."""
 
 from __future__ import annotations
 

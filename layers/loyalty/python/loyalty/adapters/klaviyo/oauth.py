@@ -1,6 +1,6 @@
 """Klaviyo's OAuth server: authorize URL, code exchange, refresh, revocation.
 
-Source: "Make API calls using OAuth" (FACTS section 1): Basic with client id and secret, form bodies, tokens at
+Source: "Make API calls using OAuth" (docs/klaviyo.md 1): Basic with client id and secret, form bodies, tokens at
 ``a.klaviyo.com``. Whether a refresh comes back with a new refresh token is not promised, so both are expected.
 """
 
@@ -102,7 +102,7 @@ class KlaviyoOAuth:
 
 
 def _error_of(what: str, response: requests.Response) -> LoyaltyError:
-    """What an answer other than 200 means. A 403 with a page is some proxy's and proves nothing (FACTS section 1)."""
+    """What an answer other than 200 means. A 403 with a page is some proxy's and proves nothing (docs/klaviyo.md 1)."""
     try:
         code = str(json.loads(response.content)["error"])
     except (ValueError, KeyError, TypeError):

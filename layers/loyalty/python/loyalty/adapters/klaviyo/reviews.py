@@ -1,4 +1,4 @@
-"""Klaviyo's listing of reviews: what is asked for, and what a page of the answer holds (FACTS section 6)."""
+"""Klaviyo's listing of reviews: what is asked for, and what a page of the answer holds (docs/klaviyo.md 6)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """When points expire: the four policies of a program, and what happens when a policy changes.
 
 Points of a lot dated D can be spent until the end of day D in the program's time zone. A policy only ever says
-which date points get; nothing expires at the moment a policy changes (FEATURES, traps 2 and 3).
+which date points get; nothing expires at the moment a policy changes (docs/ledger.md, "Lots and expiry").
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def redated(lots: Lots, policy: ExpiryPolicy, changed_on: date) -> dict[LotDate,
 
     The clock starts on the day of the change: each lot gets the later of its own date and the date points earned
     that day would get, so shortening expiry never expires anything early. Points without a date get that date when
-    expiry is turned on (trap 3). Lots whose day was over by then stay as they are and expire. With expiry off,
+    expiry is turned on. Lots whose day was over by then stay as they are and expire. With expiry off,
     nothing has a date any more.
     """
     alive = {day: points for day, points in lots.items() if day >= changed_on.isoformat()}
