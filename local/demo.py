@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,8 +28,8 @@ def play(stack: Stack) -> None:
     if not stack.klaviyo.is_fake:
         raise StackError("The demo looks at both sides, and into the fake Klaviyo only; use `make local` with another.")
     scene = _Scene(stack, Inspection(stack.klaviyo.url))
-    event_id = scene.review_arrives()
-    entry = scene.review_is_decided(event_id)
+    event_id, review_key = scene.review_arrives()
+    entry = scene.review_is_decided(review_key)
     scene.balance_is_there(entry)
     scene.klaviyo_hears_of_it(entry)
     scene.repeats_change_nothing(event_id)
@@ -43,8 +42,8 @@ class _Scene:
     stack: Stack
     klaviyo: Inspection
 
-    def review_arrives(self) -> str:
-        """A customer submits a review and Klaviyo delivers it; the id of its event."""
+    def review_arrives(self) -> tuple[str, str]:
+        """A customer submits a review and Klaviyo delivers it; the ids of its event and of the review."""
         submitted = self.klaviyo.post("/reviews", email=CUSTOMER, author="Sarah M", rating=5, verified=True)
         review = submitted["event"]["properties"]
         _title("A customer writes a review; Klaviyo delivers it, signed")
@@ -56,15 +55,14 @@ class _Scene:
             signature=attempt["headers"]["Klaviyo-Signature"],
             answer=f"{attempt['status']} {attempt['body']}",
         )
-        event_id: str = submitted["event"]["id"]
-        return event_id
+        return submitted["event"]["id"], submitted["review"]["id"]
 
-    def review_is_decided(self, event_id: str) -> Entry:
+    def review_is_decided(self, review_key: str) -> Entry:
         """The worker turns it into a journal entry."""
-        decision = eventually("decision on the review", lambda: self._logged("review_award", event_id))
-        _title("The decision, from the worker's log")
-        _tell(**{name: decision[name] for name in ("message", "PointsAwarded", "review_key", "correlation_id")})
-        (entry,) = self.stack.records.journal(CUSTOMER)
+        (entry,) = eventually("journal entry for the review", lambda: self.stack.records.journal(CUSTOMER))
+        decision = eventually("decision on the review", lambda: self.stack.records.decision(review_key))
+        _title("The decision, as the merchant is told when asking why")
+        _tell(review=decision.review_key, decision=decision.outcome, points=decision.points, way=decision.way)
         rule = self.stack.records.program().review_rule
         _expect(entry.points == rule.points, f"{rule.points} points, as the rule says")
         _title("The journal entry")
@@ -103,7 +101,7 @@ class _Scene:
         """The same delivery again, several times."""
         webhook = self.stack.description.webhook_id
         sent = self.klaviyo.post(f"/webhooks/{webhook}/deliver", event_ids=[event_id], times=REPEATS)
-        eventually("decision on every repeat", lambda: self._repeats() >= REPEATS)
+        eventually("end of every repeat", lambda: self.stack.worked_off("ReviewsQueue"))
         journal, events = self.stack.records.journal(CUSTOMER), self.klaviyo.our_events(CUSTOMER)
         _expect(len(journal) == len(events) == 1, "one journal entry and one event")
         _title(f"The same delivery {REPEATS} times more")
@@ -123,15 +121,6 @@ class _Scene:
         return next(
             (each for each in deliveries if event_id in each["event_ids"] and each["state"] == "delivered"), None
         )
-
-    def _logged(self, function: str, event_id: str) -> dict[str, Any] | None:
-        return next((line for line in self._log(function) if line.get("event_id") == event_id), None)
-
-    def _log(self, function: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.stack.logs(function) if line.startswith("{")]
-
-    def _repeats(self) -> int:
-        return sum(line.get("message") == "review repeated" for line in self._log("review_award"))
 
     def _profile(self, balance: int) -> dict[str, Any] | None:
         profile = self.klaviyo.profile(CUSTOMER)

@@ -67,6 +67,16 @@ class Stack:
         pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 
+    def worked_off(self, queue: str) -> bool:
+        """Whether a queue, by its logical id, holds nothing, in flight or waiting.
+
+        It tells that work is over; a log does not, as the emulator writes lines that come late with the next
+        invocation of the same worker.
+        """
+        counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        found = self.client("sqs").get_queue_attributes(QueueUrl=self.physical_id(queue), AttributeNames=list(counts))
+        return all(found["Attributes"][count] == "0" for count in counts)
+
     def physical_id(self, logical_id: str) -> str:
         """What a resource of the template is called in the emulator."""
         cloudformation = self.client("cloudformation")

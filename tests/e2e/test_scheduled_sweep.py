@@ -67,13 +67,6 @@ def warnings(klaviyo: Inspection, email: str) -> list[dict[str, Any]]:
     return [event for event in klaviyo.our_events(email) if event["metric"] == "Points Expiring"]
 
 
-def queue_is_empty(stack: Stack) -> bool:
-    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    url = stack.physical_id("SweepsQueue")
-    found = stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(counts))["Attributes"]
-    return all(found[count] == "0" for count in counts)
-
-
 def test_the_schedule_warns_a_customer_once(
     stack: Stack, klaviyo: Inspection, records: Records, customer: str, every_minute: None
 ) -> None:
@@ -92,6 +85,6 @@ def test_the_schedule_warns_a_customer_once(
     assert (told["points"], told["days_left"], told["expires_on"]) == (40, 3, f"{last_day}T12:00:00Z")
 
     stack.client("lambda").invoke(FunctionName=stack.physical_id("ExpiryWarningsFunction"), Payload=b"{}")
-    eventually("end of another sweep", lambda: queue_is_empty(stack), seconds=240)
+    eventually("end of another sweep", lambda: stack.worked_off("SweepsQueue"), seconds=240)
     assert len(warnings(klaviyo, customer)) == 1
     assert [each.effect.topic for each in records.journal(customer)] == ["", "expiry_warning"]
