@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import ROOT
+from tests.architecture.sources import ROOT, everything
 
 DOCUMENTS = sorted(
     path
@@ -19,6 +19,8 @@ COMMAND = re.compile(r"(?:^|`|&& |\$ )(?:[A-Z_]+=\S+ )*make ((?:[a-z][a-z-]*)(?:
 TREE_FOLDERS = ("functions", "layers", "events", "tests", "local", "docs", "benchmarks", "cli", "tools")
 # A file or folder of the tree, alone in a code span or as part of a command; not a pattern such as `events/*/x.json`.
 PATH = re.compile(rf"(?<![\w/.-])((?:{'|'.join(TREE_FOLDERS)})/[\w./-]*\w)(?![\w/.-]*[<*{{])")
+# A source that a docstring names.
+KLAVIYO = re.compile(r"docs/klaviyo\.md (\d+(?:, \d+)*)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 
 
@@ -73,6 +75,19 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     script = (ROOT / ".ci" / "run").read_text()
     assert re.findall(r"^make .*$", script, re.MULTILINE) == ["make test &"]
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_what_cites_how_klaviyo_behaves_names_a_section_that_is_there() -> None:
+    """Docstrings and tests name their source as ``docs/klaviyo.md 5``, several sections with commas between."""
+    sections = set(re.findall(r"^## (\d+)\. ", (ROOT / "docs" / "klaviyo.md").read_text(), re.MULTILINE))
+    cited = {
+        section
+        for source in everything()
+        for sections_cited in KLAVIYO.findall(source.text)
+        for section in re.findall(r"\d+", sections_cited)
+    }
+    assert len(cited) > 5
+    assert cited - sections == set()
 
 
 def test_decision_records_are_numbered_without_gaps() -> None:
