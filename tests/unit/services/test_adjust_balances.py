@@ -14,7 +14,15 @@ import pytest
 from loyalty.contracts.adjustments import AdjustmentResult
 from loyalty.domain.adjustments import AdjustmentRule, Direction, UnknownMember
 from loyalty.domain.api_keys import Scope
-from loyalty.domain.errors import Conflict, Forbidden, NotFound, Rejected, Transient, Unauthenticated
+from loyalty.domain.errors import (
+    Conflict,
+    Forbidden,
+    Misconfigured,
+    NotFound,
+    Rejected,
+    Transient,
+    Unauthenticated,
+)
 from loyalty.domain.identity import Address
 from loyalty.domain.ledger.entry import DeliveryState, Entry, EntryKind, Source
 from loyalty.domain.ledger.member import Standing
@@ -24,7 +32,7 @@ from loyalty.ports import Plan
 from loyalty.services.adjust_balances import AdjustBalances
 from loyalty.services.admit_caller import AdmitCaller
 from loyalty.services.keep_keys import KeepKeys
-from loyalty.services.posting import Ledger
+from loyalty.services.posting import ATTEMPTS, Ledger
 from tests.builders import SARAH, a_program
 from tests.fakes.clocks import START, FixedClock, SeededRandomness
 from tests.fakes.memory_keys import MemoryCounter, MemoryKeys, MemoryUnfinished
@@ -41,6 +49,7 @@ class Unsteady(MemoryLedger):
     def __init__(self) -> None:
         super().__init__()
         self.commits = 0
+        self.failure: Exception = Transient("busy")
         self.fails_before: set[int] = set()
         self.fails_after: set[int] = set()
 
@@ -48,7 +57,7 @@ class Unsteady(MemoryLedger):
         self.commits += 1
         number = self.commits
         if number in self.fails_before:
-            raise Transient("busy")
+            raise self.failure
         super().commit(plan)
         if number in self.fails_after:
             raise Transient("no answer")
@@ -238,6 +247,18 @@ def test_a_request_without_keys_that_stopped_half_way_goes_on_when_it_is_sent_ag
     assert api.points() == [1, 2, 3]
     api.send(*items)
     assert api.points() == [1, 2, 3, 1, 2, 3]
+
+
+@pytest.mark.parametrize("failure", [Conflict("first"), Misconfigured("no permission"), RuntimeError("a bug")])
+def test_whatever_stops_a_request_without_keys_it_goes_on_when_it_is_sent_again(api: Api, failure: Exception) -> None:
+    """All of it is a 503, which Klaviyo sends again; what was done by then is not done twice."""
+    api.store.fails_before, api.store.failure = set(range(2, 2 + ATTEMPTS)), failure
+    items = (item(1), item(2))
+    with pytest.raises(type(failure)):
+        api.send(*items)
+    api.store.fails_before.clear()
+    assert [result.replayed for result in api.send(*items)] == [True, False]
+    assert api.points() == [1, 2]
 
 
 def test_only_the_very_same_request_goes_on(api: Api) -> None:

@@ -26,7 +26,7 @@ from loyalty.contracts.idempotency import IDEMPOTENCY_HEADER, read_idempotency_k
 from loyalty.contracts.review_facts import canonical_name
 from loyalty.domain.adjustments import Direction, UnknownMember
 from loyalty.domain.api_keys import Scope
-from loyalty.domain.errors import Conflict, KeyReused, Transient
+from loyalty.domain.errors import KeyReused, Transient
 from loyalty.domain.identity import Address, Email, ProgramSlug
 from loyalty.domain.ledger.commands import Adjust, Command, CommandKey, Narrative
 from loyalty.domain.ledger.decisions import Refusal
@@ -135,7 +135,8 @@ class AdjustBalances:
         name = begun or self.randomness.salt()
         try:
             results = self._all(replace(asked, name=name), items, until)
-        except (Conflict, Transient):
+        except Exception:
+            # Whatever went wrong, the caller hears 503 and sends the request again.
             self.unfinished.remember(slug, content, name, self.clock.now())
             raise
         if begun:
