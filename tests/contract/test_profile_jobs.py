@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from loyalty.domain.errors import Conflict
+from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
+from loyalty.adapters.dynamodb.profile_jobs import DynamoProfileJobs
+from loyalty.domain.errors import Conflict, Transient
 from loyalty.domain.full_sync import FullSync, SyncState
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.commands import Earn, Erase
 from loyalty.domain.profile_jobs import ProfileJob, SentProfile
-from tests.contract.storage import Marks, Pen
+from tests.contract.storage import Marks, Pen, TableStorage
 
 CANDLES = ProgramSlug("candles")
 
@@ -196,3 +200,52 @@ def test_members_are_owed_again_unless_they_are_or_nobody_could_be_told(pen: Pen
     assert pen.storage.outbox.owed_profiles(CANDLES, limit=9) == [pen.id_of("bill"), pen.id_of("sarah")]
     assert pen.storage.marks(CANDLES, pen.id_of("sarah")).owed_since == later
     assert pen.storage.marks(CANDLES, pen.id_of("bill")).owed_since == since
+
+
+# Others at the same moment
+
+
+class Contended:
+    """A client whose next transactions are cancelled: others are writing the same items."""
+
+    def __init__(self, client: Any, times: int) -> None:
+        self._client = client
+        self._times = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def transact_write_items(self, **request: Any) -> Any:
+        """Cancel it as DynamoDB does, in whose emulators nobody is ever at it at the same moment."""
+        if self._times:
+            self._times -= 1
+            reasons = [{"Code": "TransactionConflict"}, *({"Code": "None"} for _ in request["TransactItems"][1:])]
+            response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+            raise ClientError(response, "TransactWriteItems")
+        return self._client.transact_write_items(**request)
+
+
+def test_a_sync_is_moved_on_although_a_job_of_it_ends_at_the_same_moment(table_pen: Pen) -> None:
+    """R29: taken for another worker's move, it would leave the walk to nobody."""
+    storage, before = table_pen.storage, a_sync(table_pen)
+    assert isinstance(storage, TableStorage)
+    storage.full_syncs.begin(before)
+    client: Any = Contended(storage.client, 3)
+    DynamoFullSyncs(client, storage.table).advance(before, replace(before, position="m"), [])
+    assert storage.full_syncs.load(CANDLES) == replace(before, position="m", moved_at=before.started_at)
+
+
+@pytest.mark.parametrize("times", [3, 100])
+def test_a_job_that_ends_while_its_sync_is_moved_on_is_closed_or_comes_back(table_pen: Pen, times: int) -> None:
+    """Once counted or not at all; and that others are at it is nobody's alarm."""
+    storage, job = table_pen.storage, a_job(table_pen, sync="sync-1", counted=True)
+    assert isinstance(storage, TableStorage)
+    storage.full_syncs.begin(a_sync(table_pen, open_jobs=1))
+    storage.profile_jobs.begin(job, [])
+    client: Any = Contended(storage.client, times)
+    with pytest.raises(Transient) if times > 10 else nullcontext():
+        assert DynamoProfileJobs(client, storage.table).close(job, failed=1)
+    sync = storage.full_syncs.load(CANDLES)
+    assert sync is not None
+    assert (sync.done, sync.failed, sync.open_jobs) == ((0, 0, 1) if times > 10 else (2, 1, 0))
+    assert len(storage.profile_jobs.open(CANDLES)) == sync.open_jobs

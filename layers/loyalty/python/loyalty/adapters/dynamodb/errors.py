@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -33,13 +34,18 @@ _WRONG_SETUP = frozenset(
         "ValidationException",
     }
 )
+FAILED_CONDITION = "ConditionalCheckFailed"
+BUSY_ITEM = "TransactionConflict"
+"""Codes of a write in a cancelled transaction; the latter: somebody else is writing the same item."""
+
+_BUSY = frozenset({BUSY_ITEM, "ProvisionedThroughputExceeded", "ThrottlingError"})
 
 
 def mapped(error: ClientError) -> LoyaltyError | None:
     """The error of our tree that a service error means; None for conditions, which are answers, and unknown codes."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _PASSING or status >= 500:
+    if code in _PASSING or status >= 500 or _BUSY.intersection(cancellation_codes(error)):
         return Transient("Storage is busy; try again shortly.", aws_code=code)
     if code in _WRONG_SETUP:
         return Misconfigured(f"Storage refused the request ({code}).", aws_code=code)
@@ -62,6 +68,12 @@ def storage_errors() -> Iterator[None]:
         raise
     except BotoCoreError as error:
         raise Transient("Storage is out of reach; try again shortly.", cause=type(error).__name__) from error
+
+
+def cancellation_codes(error: ClientError) -> list[str]:
+    """Why a transaction was cancelled, a code for each of its writes, "None" where there was nothing against it."""
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    return [str(reason.get("Code")) for reason in reasons]
 
 
 def is_failed_condition(error: ClientError) -> bool:

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
+from loyalty.adapters.dynamodb.contended import transact
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.domain.errors import Conflict
 from loyalty.domain.full_sync import FullSync, SyncState
@@ -19,6 +20,7 @@ from loyalty.domain.profile_jobs import ProfileJob
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef, UpdateTypeDef
 
 _RUNNING = {":running": SyncState.RUNNING.value}
 
@@ -62,8 +64,9 @@ class DynamoFullSyncs:
 
         Raises:
             Conflict: it was moved on, or ended, by somebody else.
+            Transient: jobs that end kept changing it, or storage is out of reach.
         """
-        move: dict[str, Any] = {
+        move: UpdateTypeDef = {
             "TableName": self._table,
             "Key": self._key(before.program),
             "UpdateExpression": (
@@ -89,14 +92,9 @@ class DynamoFullSyncs:
                 }
             ),
         }
-        writes: list[dict[str, Any]] = [{"Update": move}, *({"Update": self._counted(job)} for job in jobs)]
-        with storage_errors():
-            try:
-                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") == "TransactionCanceledException":
-                    raise Conflict("The full sync was moved on by another worker.", code="sync_moved") from error
-                raise
+        counted: list[TransactWriteItemTypeDef] = [{"Update": self._counted(job)} for job in jobs]
+        if transact(self._client, [{"Update": move}, *counted]):
+            raise Conflict("The full sync was moved on by another worker.", code="sync_moved")
 
     def note(self, sync: FullSync, *, total: int | None = None, trouble: str = "") -> None:
         """Keep how many members there are, if that is said, and what it waits for; nothing happens once it ended."""
@@ -126,7 +124,7 @@ class DynamoFullSyncs:
                 raise
         return True
 
-    def _counted(self, job: ProfileJob) -> dict[str, Any]:
+    def _counted(self, job: ProfileJob) -> UpdateTypeDef:
         key = keys.profile_job(job.program, job.id)
         return {
             "TableName": self._table,

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
+from loyalty.adapters.dynamodb.contended import transact
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.keys import Key
 from loyalty.domain.identity import MemberId, ProgramSlug
@@ -22,6 +21,7 @@ from loyalty.domain.profile_jobs import ProfileJob, SentProfile
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 KEPT_FOR = timedelta(days=30)
 """Klaviyo forgets a job after seven days (docs/klaviyo.md 4)."""
@@ -83,14 +83,14 @@ class DynamoProfileJobs:
 
     def close(self, job: ProfileJob, *, failed: int) -> bool:
         """Drop a job that has ended and count it in its full sync; False when somebody else did so before."""
-        drop = {
+        drop: TransactWriteItemTypeDef = {
             "Delete": {
                 "TableName": self._table,
                 "Key": _wired(keys.profile_job(job.program, job.id)),
                 "ConditionExpression": "attribute_exists(pk)",
             }
         }
-        count = {
+        count: TransactWriteItemTypeDef = {
             "Update": {
                 "TableName": self._table,
                 "Key": _wired(keys.full_sync(job.program)),
@@ -102,24 +102,11 @@ class DynamoProfileJobs:
             }
         }
         writes = [drop, count] if job.counted else [drop]
-        failures = self._transact(writes)
-        if len(failures) == len(writes) and "ConditionalCheckFailed" in failures[1:] and failures[0] == "None":
+        failures = transact(self._client, writes)
+        if failures[:1] == ["None"]:
             # Another sync stands in the place of the one that would count it.
-            failures = self._transact([drop])
+            failures = transact(self._client, [drop])
         return not failures
-
-    def _transact(self, writes: list[dict[str, Any]]) -> list[str]:
-        """The reasons of a cancelled transaction, in the order of its writes; none when it went through."""
-        with storage_errors():
-            try:
-                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
-            except ClientError as error:
-                reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-                codes = [str(reason.get("Code")) for reason in reasons]
-                if "ConditionalCheckFailed" not in codes:
-                    raise
-                return codes
-        return []
 
     def _put(self, key: Key, item: Item) -> None:
         with storage_errors():
