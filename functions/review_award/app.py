@@ -10,6 +10,7 @@ from loyalty.runtime.settings import ReviewAwardSettings
 from loyalty.runtime.use_case import UseCase
 
 award = UseCase(ReviewAwardSettings, review_container.award_review)
+give_back = UseCase(ReviewAwardSettings, review_container.give_back)
 
 
 def decide(message: batch.Message) -> None:
@@ -20,4 +21,4 @@ def decide(message: batch.Message) -> None:
 @invocation
 def lambda_handler(event: Event, context: LambdaContext) -> Answer:  # noqa: ARG001 - Lambda's signature
     """Work on a batch of messages; those to be tried again are named in the answer."""
-    return batch.each_message(event, decide)
+    return batch.each_message(event, decide, give_back())

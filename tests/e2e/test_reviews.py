@@ -137,6 +137,8 @@ def test_klaviyos_sample_delivery_pays_the_verified_review_and_records_the_other
 
     eventually("end of every repeat", lambda: stack.worked_off("ReviewsQueue"), seconds=240)
     assert stack.worked_off("ReviewsDeadLetterQueue")
+    refused_by_the_queue = [line for line in stack.logs("review_award") if "at the queue's own time" in line]
+    assert refused_by_the_queue == [], "who met another worker chooses when it comes back"
     assert len(records.journal("sarah.mason@klaviyo-demo.com")) == 1
     (event,) = klaviyo.our_events("sarah.mason@klaviyo-demo.com")
     assert event["properties"]["$event_id"] == entry.id

@@ -1,8 +1,9 @@
-"""A queue in memory."""
+"""A queue in memory, and when its messages come back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from loyalty.domain.errors import Transient
 from loyalty.ports import QueueMessage
@@ -24,3 +25,16 @@ class MemoryQueue:
             self.messages += messages[: len(messages) // 2]
             raise Transient("The queue did not take all messages; try again shortly.")
         self.messages += messages
+
+
+@dataclass
+class MemoryVisibility:
+    """Remembers what was postponed by how many seconds."""
+
+    delays: dict[str, int] = field(default_factory=dict)
+    broken: bool = False
+
+    def postpone(self, delays: Mapping[str, int]) -> None:
+        if self.broken:
+            raise Transient("The queue is busy.")
+        self.delays.update(delays)

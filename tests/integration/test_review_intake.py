@@ -21,13 +21,16 @@ from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.review_feed_store import DynamoReviewFeeds
 from loyalty.adapters.kms import KmsVault
 from loyalty.adapters.sqs import SqsQueue
+from loyalty.domain.backoff import FIRST
 from loyalty.domain.connection import Webhook
+from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import Address, ProgramSlug
 from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.program import Program
 from loyalty.domain.review_feeds import ReviewFeed
 from loyalty.domain.reviews import ReviewSource
 from loyalty.ports import Plan, QueueMessage
+from loyalty.runtime.batch import Return
 from loyalty.services.intake_reviews import IntakeReviews
 from loyalty.services.posting import Ledger
 from loyalty.services.recent_programs import RecentPrograms
@@ -47,6 +50,7 @@ from tests.deliveries import (
 )
 from tests.fakes.clocks import FixedClock, SeededRandomness
 from tests.fakes.memory_oauth import MemoryNotes
+from tests.fakes.memory_queues import MemoryVisibility
 from tests.fakes.scripted_sqs import ScriptedSqs
 from tests.logs import written
 from tests.table import create_table
@@ -135,9 +139,11 @@ def account() -> Iterator[Stack]:
             monkeypatch.setenv(name, value)
         review_webhook.intake.replace(None)
         review_award.award.replace(None)
+        review_award.give_back.replace(None)
         yield Stack(queue_url, key_id, sqs)
         review_webhook.intake.replace(None)
         review_award.award.replace(None)
+        review_award.give_back.replace(None)
 
 
 @pytest.fixture
@@ -152,6 +158,7 @@ def rebuilt() -> Iterator[None]:
     yield
     review_webhook.intake.replace(None)
     review_award.award.replace(None)
+    review_award.give_back.replace(None)
 
 
 @pytest.fixture
@@ -326,6 +333,22 @@ def test_a_table_that_is_gone_fails_the_workers_invocation(stack: Stack, monkeyp
     review_award.award.replace(None)
     with pytest.raises(Exception, match="one failed with Misconfigured"):
         stack.work(stack.messages())
+
+
+@pytest.mark.usefixtures("rebuilt", "candles")
+def test_a_review_that_others_kept_from_its_record_is_tried_again_within_seconds(stack: Stack) -> None:
+    """Deliveries of one review that come many at once; the queue's own time would be three minutes."""
+
+    def busy(_: str) -> None:
+        raise Conflict("Others kept changing the review.")
+
+    visibility = MemoryVisibility()
+    review_award.award.replace(cast(Any, busy))
+    review_award.give_back.replace(Return(visibility, SeededRandomness()))
+    stack.deliver(a_delivery(a_review_event(1)))
+    assert stack.work(stack.messages()) == ["message-0"]
+    assert list(visibility.delays) == ["receipt-0"]
+    assert visibility.delays["receipt-0"] <= FIRST
 
 
 def test_logs_tell_the_story_in_ids_and_hold_nothing_private(stack: Stack, candles: Program) -> None:

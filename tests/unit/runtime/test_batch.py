@@ -62,6 +62,28 @@ def test_a_batch_that_failed_whole_and_needs_an_operator_fails_the_invocation(er
     assert raised.value.__suppress_context__
 
 
+def test_failed_messages_are_given_back_with_the_time_that_was_named() -> None:
+    """A worker may choose when they come: most trouble is over long before the queue's own time."""
+    back: list[dict[str, int | None]] = []
+    handle = failing(message_0=Transient("later", retry_after=40), message_2=Conflict("busy"))
+    answer = batch.each_message(
+        a_queue_event(*messages(4)), handle, lambda given: back.append({each.id: at for each, at in given.items()})
+    )
+    assert failed(answer) == ["message-0", "message-2"]
+    assert back == [{"message-0": 40, "message-2": None}]
+
+
+def test_a_batch_that_fails_the_invocation_is_given_back_first() -> None:
+    back: list[str] = []
+    with pytest.raises(Misconfigured):
+        batch.each_message(
+            a_queue_event(*messages(1)),
+            failing(message_0=Misconfigured("no table")),
+            lambda given: back.extend(each.id for each in given),
+        )
+    assert back == ["message-0"]
+
+
 def test_what_is_said_of_a_failed_message_names_it_and_quotes_nothing() -> None:
     sent = [
         QueueMessage(SECRET, group="candles", attributes={"program": "candles", "correlation_id": "request-1"}),

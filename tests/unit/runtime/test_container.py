@@ -40,7 +40,7 @@ def test_a_use_case_is_built_at_first_use_and_kept(monkeypatch: pytest.MonkeyPat
 
 def test_a_missing_variable_is_named_at_the_first_use() -> None:
     use_case = UseCase(ReviewAwardSettings, review_container.award_review)
-    with pytest.raises(Misconfigured, match="AWS_REGION, TABLE_NAME"):
+    with pytest.raises(Misconfigured, match="AWS_REGION, REVIEWS_QUEUE_URL, TABLE_NAME"):
         use_case()
 
 

@@ -1,38 +1,23 @@
 """The lanes as queue work: which messages come back, and when."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.domain.errors import Misconfigured, Transient
+from loyalty.domain.errors import Misconfigured
 from loyalty.domain.ledger.entry import DeliveryState, Entry
-from loyalty.runtime.batch import Message
-from loyalty.runtime.lanes import MOST_TRIES, EventsLane, ProfilesLane, Return
+from loyalty.runtime.batch import Message, Return
+from loyalty.runtime.lanes import MOST_TRIES, EventsLane, ProfilesLane
 from loyalty.runtime.relay import relay
 from loyalty.services.relay_outbox import RelayOutbox
 from loyalty.services.replay_events import next_step
 from tests.fakes.clocks import FixedClock, SeededRandomness
-from tests.fakes.memory_queues import MemoryQueue
+from tests.fakes.memory_queues import MemoryQueue, MemoryVisibility
 from tests.replay_world import ReplayWorld
 
 SARAH = "sarah.mason@klaviyo-demo.com"
-
-
-@dataclass
-class MemoryVisibility:
-    """Remembers what was postponed by how many seconds."""
-
-    delays: dict[str, int] = field(default_factory=dict)
-    broken: bool = False
-
-    def postpone(self, delays: Mapping[str, int]) -> None:
-        if self.broken:
-            raise Transient("The queue is busy.")
-        self.delays.update(delays)
 
 
 class Context:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from loyalty.runtime.lanes import Return, SyncsLane
+from loyalty.runtime.batch import Return
+from loyalty.runtime.lanes import SyncsLane
 from loyalty.services import deliver_profiles
 from tests.fakes.clocks import SeededRandomness
+from tests.fakes.memory_queues import MemoryVisibility
 from tests.profile_world import ProfileWorld
-from tests.unit.runtime.test_lanes import MemoryVisibility, context, message
+from tests.unit.runtime.test_lanes import context, message
 
 WALK = '{"program": "candles"}'
 

@@ -7,7 +7,7 @@ invocations rings; for the queue or stream that is the same as reporting every r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ from aws_lambda_powertools.utilities.data_classes import DynamoDBStreamEvent, SQ
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.domain.errors import Conflict, Misconfigured, Rejected, Transient
+from loyalty.domain.backoff import wait
+from loyalty.domain.errors import Conflict, LoyaltyError, Misconfigured, Rejected, Transient
+from loyalty.ports import Randomness, Visibility
 from loyalty.runtime.observability import Answer, Event, follow, logger, report_error
 
 RESERVE_SECONDS = 10.0
@@ -34,9 +36,39 @@ class Message:
     program: str
 
 
-def each_message(event: Event, handle: Callable[[Message], object]) -> Answer:
-    """Work on a batch of a standard queue message by message; those whose handling raised come back."""
-    failures: list[tuple[str, Exception]] = []
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Gives messages back to their queue, for a time of our choosing: what somebody named, or longer each time.
+
+    Should setting that time fail, they come back at the queue's own time.
+    """
+
+    visibility: Visibility
+    randomness: Randomness
+
+    def __call__(self, messages: Mapping[Message, int | None]) -> list[str]:
+        """Have messages come back, after the seconds somebody named at the earliest; their ids for the answer."""
+        delays = {
+            message.receipt: wait(message.received, asked, self.randomness.jitter)
+            for message, asked in messages.items()
+        }
+        try:
+            self.visibility.postpone(delays)
+        except LoyaltyError as error:
+            report_error("messages come back at the queue's own time", error)
+        return [message.id for message in messages]
+
+
+def each_message(
+    event: Event,
+    handle: Callable[[Message], object],
+    give_back: Callable[[Mapping[Message, int | None]], object] = lambda _: None,
+) -> Answer:
+    """Work on a batch of a standard queue message by message; those whose handling raised come back.
+
+    They do so at the queue's own time, unless ``give_back`` is to choose: it is handed them with the seconds named.
+    """
+    failures: dict[Message, Exception] = {}
     messages = messages_of(event)
     for message in messages:
         follow(message.correlation_id, otherwise=message.id)
@@ -46,12 +78,14 @@ def each_message(event: Event, handle: Callable[[Message], object]) -> Answer:
             handle(message)
         except Exception as error:  # noqa: BLE001 - one bad message must not take the others with it
             report_error("message not processed", error)
-            failures.append((message.id, error))
+            failures[message] = error
         finally:
             logger.remove_keys(keys)
-    if failures and len(failures) == len(messages):
-        _raise_for_operator([error for _, error in failures])
-    return failed(message_id for message_id, _ in failures)
+    if failures:
+        give_back({message: _named_time(error) for message, error in failures.items()})
+        if len(failures) == len(messages):
+            _raise_for_operator(list(failures.values()))
+    return failed(message.id for message in failures)
 
 
 def all_messages(event: Event, handle: Callable[[Sequence[Message]], Iterable[str]]) -> Answer:
@@ -95,6 +129,10 @@ def seconds_left(context: LambdaContext) -> float:
 def failed(ids: Iterable[str]) -> Answer:
     """The answer that names the records to come back."""
     return {"batchItemFailures": [{"itemIdentifier": record} for record in dict.fromkeys(ids)]}
+
+
+def _named_time(error: Exception) -> int | None:
+    return error.retry_after if isinstance(error, Transient) else None
 
 
 def _raise_for_operator(errors: Sequence[Exception]) -> None:

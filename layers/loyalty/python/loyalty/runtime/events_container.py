@@ -11,8 +11,9 @@ from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.sqs_visibility import SqsVisibility
 from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.runtime.batch import Return
 from loyalty.runtime.klaviyo_access import KlaviyoAccess
-from loyalty.runtime.lanes import EventsLane, Return
+from loyalty.runtime.lanes import EventsLane
 from loyalty.runtime.settings import KlaviyoEventsSettings
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.replay_events import ReplayEvents

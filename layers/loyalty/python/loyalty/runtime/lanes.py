@@ -1,8 +1,4 @@
-"""The lanes to Klaviyo as queue work: messages in, what has to come back out, and when.
-
-A message that comes back does so at a time of our choosing: what Klaviyo named, or longer after each attempt. Should
-setting that time fail, it comes back at the queue's own time.
-"""
+"""The lanes to Klaviyo as queue work: messages in, what has to come back out, and when."""
 
 from __future__ import annotations
 
@@ -15,10 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ValidationError
 
 from loyalty.contracts.deliveries import EventsMessage, OwedEvent, OwedProfiles, ReplayStep, SyncTask
-from loyalty.domain.backoff import wait
-from loyalty.domain.errors import LoyaltyError, Transient
-from loyalty.ports import Clock, Randomness, Visibility
-from loyalty.runtime.batch import Message
+from loyalty.domain.errors import Transient
+from loyalty.ports import Clock
+from loyalty.runtime.batch import Message, Return
 from loyalty.runtime.observability import count, logger, report, report_error
 from loyalty.services.deliver_events import DeliverEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
@@ -34,26 +29,6 @@ RESERVE = timedelta(seconds=20)
 """Kept of a function's time for the last call to Klaviyo to run into its time limit and for noting what was done."""
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """Gives messages back to their queue."""
-
-    visibility: Visibility
-    randomness: Randomness
-
-    def __call__(self, messages: Mapping[Message, int | None]) -> list[str]:
-        """Have messages come back, after the seconds somebody named at the earliest; their ids for the answer."""
-        delays = {
-            message.receipt: wait(message.received, asked, self.randomness.jitter)
-            for message, asked in messages.items()
-        }
-        try:
-            self.visibility.postpone(delays)
-        except LoyaltyError as error:
-            report_error("messages come back at the queue's own time", error)
-        return [message.id for message in messages]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from loyalty.adapters.dynamodb.roster import DynamoRoster
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.sqs_visibility import SqsVisibility
 from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.runtime.batch import Return
 from loyalty.runtime.klaviyo_access import KlaviyoAccess
-from loyalty.runtime.lanes import ProfilesLane, Return, SyncsLane
+from loyalty.runtime.lanes import ProfilesLane, SyncsLane
 from loyalty.runtime.settings import KlaviyoProfilesSettings, KlaviyoSyncSettings, Settings, WithTable
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.finish_sync import FinishSync

@@ -122,7 +122,7 @@ class ReviewFlowSettings(WithTable, WithReviewsQueue):
     """Settings of ``review_flow``."""
 
 
-class ReviewAwardSettings(WithTable):
+class ReviewAwardSettings(WithTable, WithReviewsQueue):
     """Settings of ``review_award``."""
 
 
