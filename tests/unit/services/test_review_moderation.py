@@ -45,6 +45,17 @@ def test_the_status_that_the_webhook_tells_is_that_at_submission() -> None:
     assert (world.decision().status, world.balance()) == ("published", 50)
 
 
+@pytest.mark.parametrize("way", [ReviewWay.FLOW, ReviewWay.WEBHOOK])
+def test_a_flow_that_waited_for_days_does_not_undo_a_rejection(way: ReviewWay) -> None:
+    """R136: what it tells is the status at submission, whatever time it takes that for; in either order."""
+    late: dict[str, Any] = {"way": way, "status": "published", "submitted_at": WRITTEN + timedelta(days=7)}
+    for told in permutations([late, status("rejected", 1)]):
+        world = ReviewWorld()
+        for said in (*told, late):
+            world.hears(**said)
+        assert (world.decision().status, world.balance()) == ("rejected", 0)
+
+
 def test_a_review_published_at_once_earns_at_once() -> None:
     assert ReviewWorld(ON_PUBLICATION).hears(status="published").outcome == "awarded"
 

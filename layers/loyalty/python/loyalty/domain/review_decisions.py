@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 _PUBLIC = frozenset({"published", "featured"})
 _WEIGHT = {"rejected": 3, "unpublished": 2, "featured": 1, "published": 1}
-"""Which status counts when two of the same second are told: the one that a merchant chose last, most likely."""
+"""Which status counts when two of the same time are told: the one that a merchant chose last, most likely."""
 
 _UNPUBLIC = {
     "rejected": Refused(
@@ -197,16 +197,18 @@ def refused(before: ReviewDecision, why: Refused, *, outcome: Outcome = Outcome.
 
 
 def _at_status(before: ReviewDecision, submission: ReviewSubmission) -> ReviewDecision:
+    # Whoever does not say when the review was changed tells its status at submission, however late (a flow may wait
+    # for days), so that everything with a time of its own is newer.
     told = replace(
         before,
         status=submission.status.strip().lower(),
-        status_at=submission.updated_at or submission.submitted_at,
+        status_at=submission.updated_at,
         status_reason=submission.status_reason,
     )
     if not told.status:
         return before
     published = before.published or told.status in _PUBLIC
-    if before.status_at is None or _status_order(told) > _status_order(before):
+    if not before.status or _status_order(told) > _status_order(before):
         return replace(told, published=published)
     return replace(before, published=published)
 
