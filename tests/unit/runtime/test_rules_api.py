@@ -278,7 +278,14 @@ def test_somebody_whose_reviews_were_all_refused_is_answered_and_somebody_withou
 
 
 @pytest.mark.parametrize(
-    ("query", "status"), [({"limit": "0"}, 422), ({"limit": "x"}, 400), ({"cursor": "'"}, 422), ({"limit": "51"}, 422)]
+    ("query", "status"),
+    [
+        ({"limit": "0"}, 422),
+        ({"limit": "x"}, 400),
+        ({"cursor": "'"}, 422),
+        ({"cursor": "~z"}, 422),
+        ({"limit": "51"}, 422),
+    ],
 )
 def test_a_page_that_is_none_is_refused(query: dict[str, str], status: int) -> None:
     asked: dict[str, Any] = dict(query)

@@ -47,7 +47,7 @@ class ReviewDecisionDocument(Told):
     review_app: str | None = None
     came_by: Annotated[str | None, Field(description="The way that told of it last.", examples=["webhook"])] = None
     status: Annotated[str | None, Field(description="Newest known status in the review app.")] = None
-    status_at: str | None = None
+    status_at: Annotated[str | None, Field(description="Since when; null where it is the status at submission.")] = None
     submitted_at: str | None = None
     decided_at: str | None = None
     conditions: Annotated[
@@ -109,9 +109,9 @@ class ReviewsPageForm(Form):
     """Which page of a member's decisions."""
 
     limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE, description="Decisions on a page.")] = PAGE
-    cursor: Annotated[
-        str, Field(pattern=r"^[0-9A-Za-z#:.~-]{0,60}$", description="next_cursor of the page before.")
-    ] = ""
+    cursor: Annotated[str, Field(pattern=r"^[0-9A-Za-z#:.-]{0,60}$", description="next_cursor of the page before.")] = (
+        ""
+    )
 
 
 def _text(moment: datetime | None) -> str | None:
