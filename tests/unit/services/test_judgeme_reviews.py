@@ -17,21 +17,26 @@ from hypothesis import strategies as st
 from functions.klaviyo_connection import app as klaviyo_connection
 from functions.review_webhook import app as review_webhook
 from loyalty.contracts.review_facts import product_key
-from loyalty.contracts.review_messages import ReviewMessage, UnusableMessage, parse_message
+from loyalty.contracts.review_messages import ReviewMessage, parse_message
 from loyalty.domain.api_keys import Scope
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.review_feeds import ReviewFeed
+from loyalty.domain.review_rule import AwardOn, ReviewApp, ReviewRule
 from loyalty.domain.reviews import ReviewSource
 from loyalty.services.admit_caller import AdmitCaller
+from loyalty.services.award_review import AwardReview, Decided
 from loyalty.services.intake_reviews import IntakeReviews
 from loyalty.services.keep_keys import KeepKeys
 from loyalty.services.keep_review_feeds import KeepReviewFeeds
+from loyalty.services.posting import Ledger
 from loyalty.services.recent_programs import RecentPrograms
 from tests.builders import a_program
 from tests.deliveries import SECRET, TEXT, a_body, a_listening_program, a_review_event, signed
 from tests.fakes.clocks import START, FixedClock, SeededRandomness
+from tests.fakes.memory_decisions import MemoryDecisions
 from tests.fakes.memory_keys import MemoryCounter, MemoryKeys
+from tests.fakes.memory_ledger import MemoryLedger
 from tests.fakes.memory_oauth import MemoryNotes
 from tests.fakes.memory_programs import MemoryPrograms
 from tests.fakes.memory_queues import MemoryQueue
@@ -91,7 +96,7 @@ class World:
     def __init__(self) -> None:
         self.clock, self.vault, keys = FixedClock(), MemoryVault(), MemoryKeys()
         self.programs = MemoryPrograms(a_listening_program(self.vault), a_program(slug=ProgramSlug("soaps")))
-        self.queue, self.notes = MemoryQueue(), MemoryNotes()
+        self.queue, self.notes, self.decisions = MemoryQueue(), MemoryNotes(), MemoryDecisions()
         recent = RecentPrograms(self.programs, self.vault, self.clock)
         review_webhook.intake.replace(IntakeReviews(recent, self.queue, self.notes, self.clock))
         admit = AdmitCaller(keys, self.programs, MemoryCounter(), self.clock)
@@ -112,9 +117,20 @@ class World:
         event = a_request("POST", f"/webhooks/judgeme/{slug}", text, headers=sent)
         return answered(review_webhook.lambda_handler(event, Context()))  # type: ignore[arg-type]
 
+    def obeys(self, rule: ReviewRule) -> None:
+        programs = self.programs.programs
+        programs[ProgramSlug("candles")] = replace(programs[ProgramSlug("candles")], review_rule=rule)
+
     @property
     def queued(self) -> list[Any]:
         return [parse_message(message.body) for message in self.queue.messages]
+
+    @property
+    def decided(self) -> list[Decided]:
+        """What the rule makes of what is queued."""
+        ledger = Ledger(MemoryLedger(), self.clock, SeededRandomness())
+        award = AwardReview(self.programs, ledger, self.decisions, self.clock)
+        return [award(message.body) for message in self.queue.messages]
 
 
 class _Feeds:
@@ -200,12 +216,45 @@ def test_klaviyos_webhook_is_not_taken_for_alive(world: World) -> None:
 
 
 def test_what_was_written_before_the_app_was_connected_earns_nothing(world: World) -> None:
-    """R112."""
-    early = (START - timedelta(days=1)).isoformat()
-    world.delivers({"review": a_judgeme_review(created_at=early)})
-    (message,) = world.queued
-    assert isinstance(message, UnusableMessage)
-    assert (message.code, message.review_key) == ("before_connection", "judgeme-640313110")
+    """R112: by the rule, in its fixed order, so that the customer's list names the review too."""
+    world.obeys(ReviewRule(app=ReviewApp.JUDGEME))
+    for number, at in enumerate((START - timedelta(seconds=1), START)):
+        world.delivers({"review": a_judgeme_review(id=number, created_at=at.isoformat())})
+    assert [(each.outcome, each.code) for each in world.decided] == [("refused", "before_connection"), ("awarded", "")]
+    decision = world.decisions.load(ProgramSlug("candles"), "judgeme-0")
+    assert decision
+    assert "connected to Judge.me" in decision.message
+    assert decision.member_id
+
+
+def test_a_review_of_another_app_than_the_rules_is_refused_by_name_first(world: World) -> None:
+    """R113, R188: whenever it was written."""
+    world.delivers({"review": a_judgeme_review(created_at=(START - timedelta(days=9)).isoformat())})
+    assert [each.code for each in world.decided] == ["other_review_app"]
+    decision = world.decisions.load(ProgramSlug("candles"), "judgeme-640313110")
+    assert decision
+    assert decision.message == "The review was written in Judge.me, and the rule pays reviews of Klaviyo Reviews."
+
+
+def test_judgemes_reviews_go_through_the_same_rule(world: World) -> None:
+    """R188: extras, publication and rejection, by its two webhooks, each once."""
+    world.obeys(ReviewRule(app=ReviewApp.JUDGEME, media_points=10, award_on=AwardOn.PUBLICATION))
+    later = (START + timedelta(hours=3)).isoformat()
+    picture = {"pictures": [{"urls": {}}]}
+    told = [
+        {**picture, "curated": "not-yet"},
+        {**picture, "updated_at": later},
+        {**picture, "updated_at": later},
+        {"curated": "spam", "updated_at": (START + timedelta(hours=4)).isoformat()},
+    ]
+    for changes in told:
+        world.delivers({"review": a_judgeme_review(**changes)})
+    assert [(each.outcome, each.points) for each in world.decided] == [
+        ("waiting", 0),
+        ("awarded", 60),
+        ("repeated", 0),
+        ("taken_back", -60),
+    ]
 
 
 def test_a_new_secret_replaces_the_old_at_once_and_moves_no_date(world: World) -> None:

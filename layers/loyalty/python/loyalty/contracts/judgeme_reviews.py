@@ -99,10 +99,6 @@ def _message(program: Program, key: str, review: Mapping[str, Any]) -> ReviewMes
         raise Invalid("The review has no id by which it could be told from others.", code="missing_review_id")
     text, title = text_of(review.get("body")), text_of(review.get("product_title"))
     handle = text_of(review.get("product_handle"))
-    written = moment_of(review.get("created_at"))
-    feed = program.feed_of(ReviewSource.JUDGEME)
-    if feed is not None and written < feed.since.replace(microsecond=0):
-        raise Invalid("The review was written before Judge.me was connected to this program.", code="before_connection")
     return ReviewMessage(
         program=program.slug,
         review_key=key,
@@ -117,7 +113,7 @@ def _message(program: Program, key: str, review: Mapping[str, Any]) -> ReviewMes
         has_media=bool(review.get("pictures") or review.get("has_published_videos")),
         product=title[:LONGEST_NAME],
         product_url=(f"/products/{handle}" if handle else "")[:LONGEST_URL],
-        submitted_at=written,
+        submitted_at=moment_of(review.get("created_at")),
         source=ReviewSource.JUDGEME,
         updated_at=moment_of(review.get("updated_at"), review.get("created_at")),
         product_key=product_key(

@@ -58,6 +58,13 @@ class Program:
         """A review app's access, switched off ones too."""
         return next((feed for feed in self.feeds if feed.source is source), None)
 
+    def reviews_since(self, source: ReviewSource) -> datetime | None:
+        """Since when a review app tells this program of reviews; None where nothing connects them (R112)."""
+        if source is ReviewSource.KLAVIYO:
+            return self.connection.connected_at if self.connection else None
+        feed = self.feed_of(source)
+        return feed.since if feed else None
+
     def review_secrets(self, source: ReviewSource, webhook_id: str) -> tuple[bytes, ...]:
         """What proves a delivery of reviews, encrypted: of Klaviyo by webhook, of another app its own."""
         if source is not ReviewSource.KLAVIYO:

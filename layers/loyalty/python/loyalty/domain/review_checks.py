@@ -38,8 +38,8 @@ class Refused:
 class Surroundings:
     """What a judgement needs to know beside the review and the rule.
 
-    ``connected_at`` is since when the program is connected to Klaviyo. ``first_text`` is the key of the review that
-    had this text first, empty where that is this one. ``tally`` is what else the member was paid for.
+    ``connected_at`` is since when the review's app is connected to the program. ``first_text`` is the key of the review
+    that had this text first, empty where that is this one. ``tally`` is what else the member was paid for.
     """
 
     timezone: str = "UTC"
@@ -87,7 +87,7 @@ def _from_chosen_app(submission: ReviewSubmission, rule: ReviewRule, _: Surround
         return None
     return Refused(
         "other_review_app",
-        f"The review was written in {submission.source.value}, and the rule pays reviews of {rule.app.source.value}.",
+        f"The review was written in {submission.source.app}, and the rule pays reviews of {rule.app.source.app}.",
         "Choose this review app in the rule; reviews written from then on earn.",
     )
 
@@ -95,15 +95,15 @@ def _from_chosen_app(submission: ReviewSubmission, rule: ReviewRule, _: Surround
 def _since_connection(submission: ReviewSubmission, _: ReviewRule, around: Surroundings) -> Refused | None:
     if around.connected_at is None or submission.way is ReviewWay.IMPORT:
         return None
-    if submission.source is not ReviewSource.KLAVIYO:
-        return None
-    # Klaviyo tells times in whole seconds.
+    # Review apps tell times in whole seconds.
     if submission.submitted_at >= around.connected_at.replace(microsecond=0):
         return None
+    is_klaviyo = submission.source is ReviewSource.KLAVIYO
+    way_out = "import them" if is_klaviyo else "add their points by hand"
     return Refused(
         "before_connection",
-        "The review was written before the program was connected to Klaviyo.",
-        "Nothing is paid retroactively; to pay older reviews all the same, import them.",
+        f"The review was written before the program was connected to {submission.source.app}.",
+        f"Nothing is paid retroactively; to pay older reviews all the same, {way_out}.",
     )
 
 

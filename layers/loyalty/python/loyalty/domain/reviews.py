@@ -23,6 +23,11 @@ class ReviewSource(StrEnum):
     KLAVIYO = "klaviyo"
     JUDGEME = "judgeme"
 
+    @property
+    def app(self) -> str:
+        """The app's own name."""
+        return {ReviewSource.KLAVIYO: "Klaviyo Reviews", ReviewSource.JUDGEME: "Judge.me"}[self]
+
 
 class ReviewWay(StrEnum):
     """How we heard of a review."""

@@ -186,7 +186,7 @@ class AwardReview:
             first_text = "" if holder in {before.review_key, *before.names} else holder
         return Surroundings(
             timezone=program.terms.timezone,
-            connected_at=program.connection.connected_at if program.connection else None,
+            connected_at=program.reviews_since(submission.source),
             first_text=first_text,
             tally=self.decisions.tally(program.slug, MemberId(before.member_id))
             if _minds_others(rule, before)
