@@ -65,7 +65,6 @@ def seed(emulator: Emulator, klaviyo: Klaviyo, outputs: Mapping[str, str], api_u
     _enter_app(emulator, klaviyo, outputs, api_url)
     try:
         account_id = clients.holding(slug, ConnectionMode.API_KEY, klaviyo.private_key).account_id()
-        DynamoOAuthRecords(dynamodb, table).claim_account(account_id, slug, None)
     except LoyaltyError as refused:
         if klaviyo.is_fake:
             raise StackError(f"The demo program could not be connected: {refused.message}") from refused
@@ -75,7 +74,7 @@ def seed(emulator: Emulator, klaviyo: Klaviyo, outputs: Mapping[str, str], api_u
     webhook = _webhook(clients, klaviyo, vault, slug, f"{api_url}/webhooks/klaviyo/{slug}")
     # There is nobody to sync yet.
     connection = replace(connection, webhooks=(webhook,), reviews_detected=True, first_sync=FirstSync.DONE)
-    programs.save_connection(slug, connection)
+    DynamoOAuthRecords(dynamodb, table).establish(slug, connection, None)
     keys = KeepKeys(DynamoKeys(dynamodb, table), clock, randomness)
     api_key = keys.create(slug, "Demo", [Scope.ADMIN]).text
     return DemoProgram(slug, webhook.id, vault.decrypt(slug, webhook.secrets[0]), api_key)

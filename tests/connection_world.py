@@ -66,7 +66,7 @@ class Office:
         self.programs = MemoryPrograms(
             a_program(connection=connection), a_program(slug=SOAPS, name="Soaps", connection=None)
         )
-        self.records = MemoryOAuthRecords()
+        self.records = MemoryOAuthRecords(self.programs)
         self.keeper = self.account.keeper(self.programs, self.vault)
         self.klaviyo = self.account.connections(self.programs, self.vault)
         randomness = SeededRandomness()
@@ -76,9 +76,7 @@ class Office:
         self.authorize = AuthorizeProgram(
             establish, self.account.oauth, self.account.app, self.vault, self.clock, randomness
         )
-        self.disconnect = DisconnectAccount(
-            self.programs, self.records, self.klaviyo, self.keeper, self.account.oauth, self.vault
-        )
+        self.disconnect = DisconnectAccount(self.programs, self.klaviyo, self.keeper, self.account.oauth, self.vault)
         self.ledger = MemoryLedger()
         self.events, self.profiles = MemoryQueue(), MemoryQueue()
         self.requeue = RequeueOwed(self.ledger, self.events, self.profiles, self.clock)

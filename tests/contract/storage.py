@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
@@ -107,8 +108,11 @@ class MemoryStorage:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     programs: MemoryPrograms = field(default_factory=MemoryPrograms)
     decisions: MemoryDecisions = field(default_factory=MemoryDecisions)
-    oauth: MemoryOAuthRecords = field(default_factory=MemoryOAuthRecords)
     profile_jobs: MemoryProfileJobs = field(default_factory=MemoryProfileJobs)
+
+    @cached_property
+    def oauth(self) -> MemoryOAuthRecords:
+        return MemoryOAuthRecords(self.programs)
 
     @property
     def outbox(self) -> MemoryLedger:

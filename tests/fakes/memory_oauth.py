@@ -7,23 +7,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from loyalty.connection_ports import LastSeen
+from loyalty.connection_ports import AccountClaim, LastSeen
 from loyalty.delivery_ports import Sent
+from loyalty.domain.connection import Connection
 from loyalty.domain.errors import Conflict, Rejected
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.oauth import Attempt, Ticket
 from loyalty.domain.program import Program
 from loyalty.domain.reconciliation import Reconciliation
+from tests.fakes.memory_programs import MemoryPrograms
 
 
 class MemoryOAuthRecords:
     """The records port in dictionaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, programs: MemoryPrograms) -> None:
+        self._programs = programs
         self.attempts: dict[str, tuple[Attempt, datetime]] = {}
         self.used: set[str] = set()
         self.tickets: dict[str, tuple[Ticket, datetime]] = {}
-        self.claims: dict[str, ProgramSlug] = {}
+        self.claims: dict[str, AccountClaim] = {}
         self._lock = threading.Lock()
 
     def keep_attempt(self, attempt: Attempt, until: datetime) -> None:
@@ -50,19 +53,16 @@ class MemoryOAuthRecords:
         ticket, until = self.tickets.get(digest, (None, now))
         return ticket if until > now else None
 
-    def account_holder(self, account_id: str) -> ProgramSlug | None:
+    def claim_of(self, account_id: str) -> AccountClaim | None:
         return self.claims.get(account_id)
 
-    def claim_account(self, account_id: str, program: ProgramSlug, held_by: ProgramSlug | None) -> None:
+    def establish(self, program: ProgramSlug, connection: Connection, seen: AccountClaim | None) -> Connection:
         with self._lock:
-            if self.claims.get(account_id) != held_by:
-                raise Conflict("claimed", code="account_claimed")
-            self.claims[account_id] = program
-
-    def release_account(self, account_id: str, program: ProgramSlug) -> None:
-        with self._lock:
-            if self.claims.get(account_id) == program:
-                del self.claims[account_id]
+            if self.claims.get(connection.account_id) != seen:
+                raise Conflict("claimed", code="connection_changed")
+            stored = self._programs.save_connection(program, connection)
+            self.claims[connection.account_id] = AccountClaim(program, seen.version + 1 if seen else 1)
+            return stored
 
 
 @dataclass

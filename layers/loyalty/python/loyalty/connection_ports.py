@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from loyalty.domain.connection import Connection
     from loyalty.domain.errors import LoyaltyError
     from loyalty.domain.identity import ProgramSlug
     from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoUnauthorized
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from loyalty.domain.program import Program
     from loyalty.domain.reconciliation import Reconciliation
     from loyalty.domain.review_feeds import ReviewFeed
+
+
+@dataclass(frozen=True, slots=True)
+class AccountClaim:
+    """The program that connected to an account last; ``version`` tells each time from the next."""
+
+    program: ProgramSlug
+    version: int
 
 
 class OAuthRecords(Protocol):
@@ -38,18 +47,17 @@ class OAuthRecords(Protocol):
     def ticket(self, digest: str, now: datetime) -> Ticket | None:
         """A ticket that still works."""
 
-    def account_holder(self, account_id: str) -> ProgramSlug | None:
-        """The program that claimed an account."""
+    def claim_of(self, account_id: str) -> AccountClaim | None:
+        """Who connected to an account last; whether it still is connected, its connection says."""
 
-    def claim_account(self, account_id: str, program: ProgramSlug, held_by: ProgramSlug | None) -> None:
-        """Claim an account that nobody holds, or whose former holder is known to have left it (R10).
+    def establish(self, program: ProgramSlug, connection: Connection, seen: AccountClaim | None) -> Connection:
+        """Store a connection over the version that was read, together with the claim to its account; as stored.
+
+        Both or neither: so of two programs that connect an account at the same time one gets it (R10).
 
         Raises:
-            Conflict: somebody else was faster.
+            Conflict: the connection, or the claim that was ``seen``, changed meanwhile.
         """
-
-    def release_account(self, account_id: str, program: ProgramSlug) -> None:
-        """Give an account up; nothing happens unless the program holds it."""
 
 
 class OAuthServer(Protocol):

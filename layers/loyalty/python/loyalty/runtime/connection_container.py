@@ -58,7 +58,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         authorize=journey.authorize,
         by_key=ConnectByKey(establish, access.vault, access.clock),
         disconnect_account=DisconnectAccount(
-            access.programs, establish.records, access.klaviyo, access.keeper, access.oauth, access.vault
+            access.programs, access.klaviyo, access.keeper, access.oauth, access.vault
         ),
         health=ConnectionHealth(_outbox(settings), _notes(settings), _sent(settings), _reconciliations(settings)),
         resume=journey.resume,

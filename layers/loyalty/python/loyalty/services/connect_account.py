@@ -1,8 +1,9 @@
 """Connect a program to a Klaviyo account: what OAuth and private keys have in common, and connecting by key (R11).
 
 The credential is proved by asking Klaviyo whose it is before anything is stored. A program has one account and an
-account one program (R10). The connection is stored whole, as the last step, and only over the one that was read; when
-something fails before that, what was begun is taken back and the earlier state stays.
+account one program (R10). The connection is stored whole, as the last step, together with the claim to the account, and
+only over what was read; when something fails before that, what was begun is taken back and the earlier state stays. A
+claim counts while its program is connected, so nobody has to give one up.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from loyalty.connection_ports import OAuthRecords
+from loyalty.connection_ports import AccountClaim, OAuthRecords
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, Webhook, succeeding
 from loyalty.domain.errors import Conflict, Forbidden, LoyaltyError, NotFound, Rejected, StateForbids
 from loyalty.domain.identity import ProgramSlug
@@ -72,14 +73,14 @@ class EstablishConnection:
         api = self.klaviyo.holding(slug, attempt.mode, secret)
         attempt = replace(attempt, account_id=_account_of(api), upkeep_at=self.clock.now())
         _refuse_unfitting(program, attempt)
-        claimed = self._claim(attempt.account_id, slug)
+        self._claimable(attempt.account_id, slug)
         registration = Registration(detected=False, allowed=False, webhooks=())
         try:
             if attempt.mode is ConnectionMode.OAUTH:
                 registration = self.register(api, slug, webhook_url, _webhooks_of(program, attempt))
             return Connected(slug, self._store(program, attempt, registration))
         except Exception:
-            self._take_back(api, attempt.account_id if claimed else "", slug, registration.created)
+            _take_back(api, registration.created)
             raise
 
     def _store(self, program: Program, attempt: Connection, found: Registration) -> Connection:
@@ -98,35 +99,30 @@ class EstablishConnection:
             elif before is not None and before.is_owed:
                 connection = replace(connection, webhooks=before.webhooks, reviews_detected=before.reviews_detected)
             try:
-                return self.programs.save_connection(program.slug, connection)
+                return self.records.establish(
+                    program.slug, connection, self._claimable(attempt.account_id, program.slug)
+                )
             except Conflict:
                 program = self._program(program.slug)
                 _refuse_unfitting(program, attempt)
         raise Conflict("The connection keeps changing.", code="connection_changed")
 
-    def _claim(self, account_id: str, slug: ProgramSlug) -> bool:
-        """Claim the account; False when the program holds it already."""
-        holder = self.records.account_holder(account_id)
-        if holder == slug:
-            return False
-        if holder is not None:
-            theirs = self.programs.load(holder)
+    def _claimable(self, account_id: str, slug: ProgramSlug) -> AccountClaim | None:
+        """The claim to an account that the program may claim.
+
+        Raises:
+            StateForbids: ``account_of_another_program``.
+        """
+        claim = self.records.claim_of(account_id)
+        if claim is not None and claim.program != slug:
+            theirs = self.programs.load(claim.program)
             connection = theirs.connection if theirs else None
             if connection and connection.is_owed and connection.account_id == account_id:
-                raise _taken()
-        try:
-            self.records.claim_account(account_id, slug, holder)
-        except Conflict as faster:
-            raise _taken() from faster
-        return True
-
-    def _take_back(self, api: KlaviyoApi, account_id: str, slug: ProgramSlug, webhook_id: str) -> None:
-        with suppress(LoyaltyError):
-            if webhook_id:
-                api.delete_webhook(webhook_id)
-        with suppress(LoyaltyError):
-            if account_id:
-                self.records.release_account(account_id, slug)
+                raise StateForbids(
+                    "This Klaviyo account is connected to another program; disconnect it there first.",
+                    code="account_of_another_program",
+                )
+        return claim
 
     def _program(self, slug: ProgramSlug) -> Program:
         program = self.programs.load(slug)
@@ -195,11 +191,11 @@ def _webhooks_of(program: Program, attempt: Connection) -> tuple[Webhook, ...]:
     return before.webhooks if before is not None and before.account_id == attempt.account_id else ()
 
 
-def _taken() -> StateForbids:
-    return StateForbids(
-        "This Klaviyo account is connected to another program; disconnect it there first.",
-        code="account_of_another_program",
-    )
+def _take_back(api: KlaviyoApi, webhook_id: str) -> None:
+    """Delete a webhook that was registered for nothing, if there is one and Klaviyo plays along."""
+    if webhook_id:
+        with suppress(LoyaltyError):
+            api.delete_webhook(webhook_id)
 
 
 def _account_of(api: KlaviyoApi) -> str:

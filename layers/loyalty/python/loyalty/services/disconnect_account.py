@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from loyalty.connection_ports import Credentials, OAuthRecords, OAuthServer
+from loyalty.connection_ports import Credentials, OAuthServer
 from loyalty.domain.connection import Connection, leaving
 from loyalty.domain.errors import Conflict, Invalid, LoyaltyError, NotFound, StateForbids
 from loyalty.domain.identity import ProgramSlug
@@ -50,7 +50,6 @@ class DisconnectAccount:
     """Disconnects programs."""
 
     programs: ProgramStore
-    records: OAuthRecords
     klaviyo: Klaviyo
     credentials: Credentials
     oauth: OAuthServer
@@ -78,8 +77,6 @@ class DisconnectAccount:
         with suppress(LoyaltyError):
             if left != stored.webhooks:
                 self.programs.save_connection(slug, replace(stored, webhooks=left))
-        with suppress(LoyaltyError):
-            self.records.release_account(before.account_id, slug)
         return Disconnected(slug, not left, revoked)
 
     def _leave(self, program: Program) -> tuple[Connection, Connection]:

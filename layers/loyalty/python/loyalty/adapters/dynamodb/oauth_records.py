@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,12 @@ from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
+from loyalty.adapters.dynamodb.connection_item import connection_item
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.adapters.dynamodb.keys import Key
+from loyalty.adapters.dynamodb.versions import version_put
+from loyalty.connection_ports import AccountClaim
+from loyalty.domain.connection import Connection
 from loyalty.domain.errors import Conflict, Rejected
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.moments import parse_utc, utc_text
@@ -18,6 +23,7 @@ from loyalty.domain.oauth import Attempt, Ticket
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 KEPT_AFTER = timedelta(days=1)
 """How long an attempt stays after its end, so that a late or second callback can be told what happened."""
@@ -73,43 +79,35 @@ class DynamoOAuthRecords:
             return None
         return Ticket(digest, ProgramSlug(item["program"]), parse_utc(item["begun_at"]))
 
-    def account_holder(self, account_id: str) -> ProgramSlug | None:
-        """The program that claimed an account."""
+    def claim_of(self, account_id: str) -> AccountClaim | None:
+        """Who connected to an account last."""
         item = self._get(keys.account_claim(account_id))
-        return ProgramSlug(item["program"]) if item else None
+        return AccountClaim(ProgramSlug(item["program"]), item.get("version", 0)) if item else None
 
-    def claim_account(self, account_id: str, program: ProgramSlug, held_by: ProgramSlug | None) -> None:
-        """Claim an account that nobody holds, or that ``held_by`` has left.
+    def establish(self, program: ProgramSlug, connection: Connection, seen: AccountClaim | None) -> Connection:
+        """Store a connection together with the claim to its account, each over the version that was read.
 
         Raises:
-            Conflict: somebody else was faster.
+            Conflict: one of them changed meanwhile.
         """
-        key = keys.account_claim(account_id)
-        item = {"pk": key.pk, "sk": key.sk, "type": "account", "program": program}
-        expected = "program = :held" if held_by else "attribute_not_exists(pk)"
-        values: dict[str, Any] = {"ExpressionAttributeValues": wire({":held": held_by})} if held_by else {}
+        stored = replace(connection, version=connection.version + 1)
+        before = seen.version if seen else 0
+        key = keys.account_claim(connection.account_id)
+        claim = {"pk": key.pk, "sk": key.sk, "type": "account", "program": program, "version": before + 1}
+        puts: list[TransactWriteItemTypeDef] = [
+            {"Put": version_put(self._table, connection_item(program, stored), before=connection.version)},
+            {"Put": version_put(self._table, claim, before=before)},
+        ]
         with storage_errors():
             try:
-                self._client.put_item(TableName=self._table, Item=wire(item), ConditionExpression=expected, **values)
+                self._client.transact_write_items(TransactItems=puts)
             except ClientError as error:
-                if is_failed_condition(error):
-                    raise Conflict("Somebody else claimed this account.", code="account_claimed") from error
+                if error.response.get("Error", {}).get("Code") == "TransactionCanceledException":
+                    raise Conflict(
+                        "The connection or its account changed meanwhile.", code="connection_changed"
+                    ) from error
                 raise
-
-    def release_account(self, account_id: str, program: ProgramSlug) -> None:
-        """Give an account up; nothing happens unless the program holds it."""
-        key = keys.account_claim(account_id)
-        with storage_errors():
-            try:
-                self._client.delete_item(
-                    TableName=self._table,
-                    Key=wire({"pk": key.pk, "sk": key.sk}),
-                    ConditionExpression="program = :program",
-                    ExpressionAttributeValues=wire({":program": program}),
-                )
-            except ClientError as error:
-                if not is_failed_condition(error):
-                    raise
+        return stored
 
     def _keep(self, digest: str, kind: str, program: ProgramSlug, until: datetime, facts: Item) -> None:
         key = keys.oauth(digest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -11,6 +11,7 @@ from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef
 
     from loyalty.domain.errors import Conflict
 
@@ -22,14 +23,23 @@ def put_version(client: DynamoDBClient, table: str, item: Item, *, before: int, 
         Conflict: ``otherwise``, where another version is stored.
         Transient: storage is out of reach.
     """
-    condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-    if before:
-        values = wire({":before": before})
-        condition = {"ConditionExpression": "version = :before", "ExpressionAttributeValues": values}
     with storage_errors():
         try:
-            client.put_item(TableName=table, Item=wire(item), **condition)
+            client.put_item(**version_put(table, item, before=before))
         except ClientError as error:
             if is_failed_condition(error):
                 raise otherwise from error
             raise
+
+
+def version_put(table: str, item: Item, *, before: int) -> PutTypeDef:
+    """Such a write as DynamoDB takes it, alone or in a transaction."""
+    put: PutTypeDef = {
+        "TableName": table,
+        "Item": wire(item),
+        "ConditionExpression": "attribute_not_exists(version)",
+    }
+    if before:
+        put["ConditionExpression"] = "version = :before"
+        put["ExpressionAttributeValues"] = wire({":before": before})
+    return put
