@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.result import Result
-from tests.architecture.template import functions
+from tests.architecture.template import functions, template
 
 ROOT = Path(__file__).resolve().parents[1]
 TRIES = 7
@@ -30,7 +30,9 @@ def results() -> Iterator[Result]:
         function.folder: f"import functions.{function.folder}.app" for function in functions()
     }
     variables = {name for function in functions() for name in function.variables}
+    everywhere = template()["Globals"]["Function"]["Environment"]["Variables"]
     environment = {name: URL if name.endswith("URL") else ARN for name in variables} | {
+        **{name: value for name, value in everywhere.items() if isinstance(value, str)},
         "AWS_REGION": "eu-central-1",
         "AWS_LAMBDA_FUNCTION_NAME": "benchmark",
         "AWS_ACCESS_KEY_ID": "benchmark",

@@ -34,7 +34,6 @@ LOGGABLE = {
     "responseLatency",
     "responseLength",
     "status",
-    "xrayTraceId",
 }
 
 
@@ -280,6 +279,7 @@ def test_access_logs_hold_no_personal_data() -> None:
     (api,) = resources("AWS::Serverless::Api").values()
     assert set(re.findall(r"\$context\.([\w.]+)", api["AccessLogSetting"]["Format"])) <= LOGGABLE
     assert not [setting for setting in api["MethodSettings"] if setting.get("DataTraceEnabled")]
+    assert api["TracingEnabled"] is False, "a trace of the gateway holds the URL"
     assert api["StageName"] == "v1"
 
 

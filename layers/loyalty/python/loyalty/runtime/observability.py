@@ -1,9 +1,9 @@
 """Logs, metrics and traces: structured lines that carry ids and never payloads, and metrics named after business facts.
 
-Traces: ``Tracing: Active`` in the template makes API Gateway and Lambda record every request, the SDK passes the
-trace on to SQS, and the logger writes ``xray_trace_id`` into each line. Powertools' Tracer would add segments of our
-own, but cannot even be constructed, switched off or not, without the X-Ray SDK, a package that nears the end of its
-support and is not in our layer. So no code here depends on X-Ray.
+Traces: ``Tracing: Active`` in the template makes Lambda record invocations, the SDK passes the trace on to SQS, and the
+logger writes ``xray_trace_id`` into each line. The gateway records nothing: its traces hold URLs. Powertools' Tracer
+would add segments of our own, but cannot even be constructed, switched off or not, without the X-Ray SDK, a package
+that nears the end of its support and is not in our layer. So no code here depends on X-Ray.
 """
 
 from __future__ import annotations
