@@ -147,8 +147,9 @@ LIFE: tuple[dict[str, Any], ...] = (
     {"status": "rejected", "updated_at": WRITTEN + timedelta(hours=1)},
     {"status": "published", "updated_at": WRITTEN + timedelta(hours=2)},
     {"review_key": f"{2:032x}", "text_digest": "third"},
+    {"review_key": f"{3:032x}", "text_digest": "fourth"},
 )
-"""A rating, its review under two names that turn out to be one, rejected, published, and a review above the limit."""
+"""A rating, its review under two names that turn out to be one, rejected, published; another, one above the limit."""
 
 RULE = ReviewRule(
     text_points=20,
@@ -156,7 +157,7 @@ RULE = ReviewRule(
     product_limit=ReviewLimit(2, CapPeriod.EVER),
     refuse_duplicates=True,
 )
-WRITES = 19
+WRITES = 22
 
 
 def lived(crash: Crashing) -> tuple[Any, ...]:
@@ -172,7 +173,7 @@ def lived(crash: Crashing) -> tuple[Any, ...]:
             world.hears(**said)
         except RuntimeError:
             world.hears(**said)
-    decision, other = world.decision(KEY), world.decision(f"{2:032x}")
+    decision, other = world.decision(KEY), world.decision(f"{3:032x}")
     tally = world.decisions.tally(world.program.slug, world.ledger.locate(world.program, SARAH).member_id)
     facts = (decision.outcome, decision.points, decision.turn, decision.names, len(decision.entries), other.code)
     return (world.balance(), sum(world.moved()), facts, [each.review_key for each in tally.reviews])

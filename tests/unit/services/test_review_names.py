@@ -8,16 +8,27 @@ from typing import Any
 
 import pytest
 
+from loyalty.contracts.review_messages import UnusableMessage
+from loyalty.domain.ledger.caps import CapPeriod
 from loyalty.domain.review_decisions import Outcome
-from loyalty.domain.review_rule import ReviewRule
+from loyalty.domain.review_rule import AwardOn, ReviewLimit, ReviewRule
 from loyalty.domain.reviews import ReviewWay, SubmissionKind
 from loyalty.review_ports import ReviewChange
+from loyalty.services.erase_member import EraseMember
+from tests.builders import SARAH
 from tests.fakes.memory_decisions import MemoryDecisions
 from tests.review_world import ReviewWorld
 from tests.reviews import KEY, WRITTEN
 
 STARS: dict[str, Any] = {"kind": SubmissionKind.RATING, "text_length": 0, "text_digest": ""}
 BY_EVENT: dict[str, Any] = {"review_key": "evt1"}
+UNUSABLE: dict[str, Any] = {
+    "program": "candles",
+    "review_key": "evt1",
+    "event_id": "evt1",
+    "code": "invalid_email",
+    "reason": "This is no address.",
+}
 BY_BOTH: dict[str, Any] = {"other_keys": ("evt1",), "way": ReviewWay.POLL}
 
 
@@ -50,6 +61,53 @@ def test_a_paid_name_stands_above_a_refused_one() -> None:
     world.hears(**BY_BOTH, verified=False)
     assert world.decision(KEY).review_key == "evt1"
     assert (world.decision().outcome, world.moved()) == ("awarded", [50])
+
+
+def test_a_review_that_was_taken_for_two_takes_one_place_under_a_limit() -> None:
+    """R105: an honest customer's next review earns."""
+    world = ReviewWorld(ReviewRule(limit=ReviewLimit(2, CapPeriod.MONTH)))
+    for said in ({}, BY_EVENT, BY_BOTH):
+        world.hears(**said)
+    assert world.hears(review_key=f"{2:032x}").outcome == "awarded"
+    assert world.hears(review_key=f"{3:032x}").code == "period_limit"
+    assert world.balance() == 100
+
+
+@pytest.mark.parametrize("told", list(permutations([{"verified": False}, UNUSABLE])))
+def test_an_event_that_could_not_be_read_says_nothing_of_why_the_review_earned_nothing(
+    told: tuple[dict[str, Any], ...],
+) -> None:
+    """R113: once it is known to be of a review that was refused."""
+    world = ReviewWorld()
+    world.clock.time = WRITTEN + timedelta(hours=1)
+    for said in told:
+        if said is UNUSABLE:
+            world.award(UnusableMessage(**said).to_json())
+        else:
+            world.hears(**said)
+    assert world.hears(**BY_BOTH, verified=False).code == "not_verified"
+    assert world.decision("evt1") == world.decision(KEY)
+    assert (world.decision().outcome, world.decision().code) == ("refused", "not_verified")
+
+
+def test_what_a_second_name_was_known_to_be_worth_is_not_forgotten_when_the_first_could_not_be_read() -> None:
+    """The unusable event came first, the review waits for its publication, then both turn out to be one."""
+    world = ReviewWorld(ReviewRule(award_on=AwardOn.PUBLICATION))
+    world.award(UnusableMessage(**UNUSABLE).to_json())
+    world.hears(submitted_at=world.clock.now() + timedelta(minutes=1))
+    world.hears(**BY_BOTH, verified=False, status="published")
+    assert (world.decision().outcome, world.balance()) == ("awarded", 50)
+
+
+def test_erasure_finds_the_text_of_a_second_name() -> None:
+    """R25."""
+    world = ReviewWorld(ReviewRule(refuse_duplicates=True))
+    world.hears(**STARS)
+    world.hears(**BY_EVENT)
+    world.hears(**BY_BOTH, text_digest="")
+    member_id = world.ledger.locate(world.program, SARAH).member_id
+    EraseMember(world.ledger, world.decisions)(world.program, member_id, actor="operator")
+    assert world.decisions.texts == {}
 
 
 def test_a_worker_that_pays_a_name_just_when_it_stops_being_one_is_put_right_by_its_own_redelivery() -> None:

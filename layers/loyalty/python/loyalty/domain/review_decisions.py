@@ -177,7 +177,8 @@ def merged(kept: ReviewDecision, dropped: ReviewDecision) -> ReviewDecision:
     """The record of a review that had been taken for two; what ``dropped`` was paid is gone from the ledger by now."""
     newest = max(kept, dropped, key=_status_order)
     names = dict.fromkeys((*kept.names, dropped.review_key, *dropped.names))
-    if not kept.worth and (dropped.worth or rank(dropped.code) > rank(kept.code)):
+    is_judged = dropped.outcome != Outcome.UNUSABLE
+    if is_judged and not kept.worth and (dropped.worth or rank(dropped.code) > rank(kept.code)):
         kept = replace(kept, code=dropped.code, message=dropped.message, fix=dropped.fix)
     return replace(
         kept,
@@ -188,6 +189,7 @@ def merged(kept: ReviewDecision, dropped: ReviewDecision) -> ReviewDecision:
         published=kept.published or dropped.published,
         names=tuple(name for name in names if name != kept.review_key),
         joined=tuple(dict.fromkeys((*kept.joined, dropped.review_key, *dropped.joined))),
+        text=kept.text or dropped.text,
     )
 
 

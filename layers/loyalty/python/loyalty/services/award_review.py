@@ -150,7 +150,10 @@ class AwardReview:
                 self._undo_stray(program, kept, name)
         if kept.outcome == Outcome.UNUSABLE:
             # What could not be decided on can be by now: it begins anew, in the same record.
-            return replace(self._first(program, submission), review_key=kept.review_key, version=kept.version)
+            begun = self._first(program, submission)
+            return replace(
+                begun, review_key=kept.review_key, names=kept.names, joined=kept.joined, version=kept.version
+            )
         return kept
 
     def _first(self, program: Program, submission: ReviewSubmission) -> ReviewDecision:
@@ -168,7 +171,15 @@ class AwardReview:
         other = self._settled(program, other, submission).decision
         for entry_id in other.entries:
             settle.undo(program, other, entry_id, "The same review under another name")
-        return self.decisions.commit(ReviewChange(program.slug, merged(kept, other), replaced=(other,)))
+        one = merged(kept, other)
+        tally = self._without_place(program, kept, other.review_key)
+        return self.decisions.commit(ReviewChange(program.slug, one, replaced=(other,), tally=tally))
+
+    def _without_place(self, program: Program, decision: ReviewDecision, name: str) -> Tally | None:
+        """A member's tally without the place that a review has there under a name; None where it has none."""
+        tally = self.decisions.tally(program.slug, MemberId(decision.member_id))
+        without = tally.without(name)
+        return without if without != tally else None
 
     def _undo_stray(self, program: Program, kept: ReviewDecision, name: str) -> None:
         """Take back what a worker paid under a name just when that turned out to be no review of its own."""
@@ -225,9 +236,7 @@ class AwardReview:
         change = ReviewChange(program.slug, settled.decision)
         if decision.to_post and settled.decision.outcome == Outcome.REFUSED:
             # It earned nothing after all, so it takes no place among those that did.
-            tally = self.decisions.tally(program.slug, MemberId(decision.member_id))
-            without = tally.without(decision.review_key)
-            change = replace(change, tally=without if without != tally else None)
+            change = replace(change, tally=self._without_place(program, decision, decision.review_key))
         return replace(settled, decision=self.decisions.commit(change))
 
 
@@ -241,10 +250,15 @@ def _minds_others(rule: ReviewRule, before: ReviewDecision) -> bool:
     return rule.counts_reviews and before.outcome != Outcome.AWARDED
 
 
-def _seniority(decision: ReviewDecision) -> tuple[bool, bool, str]:
-    """Who of several records of one review stays: one that was paid, the earliest of those."""
+def _seniority(decision: ReviewDecision) -> tuple[bool, bool, bool, str]:
+    """Who of several records of one review stays: one that was paid, else judged, the earliest of those."""
     at = decision.submitted_at or decision.decided_at
-    return not decision.entries, decision.outcome != Outcome.AWARDED, f"{at.isoformat()} {decision.review_key}"
+    return (
+        not decision.entries,
+        decision.outcome != Outcome.AWARDED,
+        decision.outcome == Outcome.UNUSABLE,
+        f"{at.isoformat()} {decision.review_key}",
+    )
 
 
 def _told(
