@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, delivery_item, plain, wire
-from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.conditional import update_if
+from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 
@@ -59,16 +58,11 @@ class DynamoFeed:
         changed = delivery_item(entry, delivery)
         values: Item = {f":{name}": value for name, value in changed.items()}
         values |= {":skipped": DeliveryState.SKIPPED.value, ":failed": DeliveryState.FAILED.value}
-        key = keys.entry(entry.program, entry.member_id, entry.seq)
-        with storage_errors():
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=wire({"pk": key.pk, "sk": key.sk}),
-                    UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in changed),
-                    ConditionExpression="delivery = :skipped OR delivery = :failed",
-                    ExpressionAttributeValues=wire(values),
-                )
-            except ClientError as error:
-                if not is_failed_condition(error):
-                    raise
+        update_if(
+            self._client,
+            self._table,
+            keys.entry(entry.program, entry.member_id, entry.seq),
+            "SET " + ", ".join(f"{name} = :{name}" for name in changed),
+            condition="delivery = :skipped OR delivery = :failed",
+            values=values,
+        )

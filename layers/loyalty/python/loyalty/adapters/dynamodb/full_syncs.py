@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
+from loyalty.adapters.dynamodb.conditional import update_if
 from loyalty.adapters.dynamodb.contended import transact
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.domain.errors import Conflict
@@ -108,21 +109,10 @@ class DynamoFullSyncs:
         return self._change(sync.program, "SET #state = :state, ended_at = :at, trouble = :none", values)
 
     def _change(self, program: ProgramSlug, update: str, values: Item) -> bool:
-        with storage_errors():
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=self._key(program),
-                    UpdateExpression=update,
-                    ConditionExpression="id = :id AND #state = :running",
-                    ExpressionAttributeNames={"#state": "state"} | ({"#total": "total"} if ":total" in values else {}),
-                    ExpressionAttributeValues=wire(values),
-                )
-            except ClientError as error:
-                if is_failed_condition(error):
-                    return False
-                raise
-        return True
+        names = {"#state": "state"} | ({"#total": "total"} if ":total" in values else {})
+        condition = "id = :id AND #state = :running"
+        key = keys.full_sync(program)
+        return update_if(self._client, self._table, key, update, condition=condition, values=values, names=names)
 
     def _counted(self, job: ProfileJob) -> UpdateTypeDef:
         key = keys.profile_job(job.program, job.id)

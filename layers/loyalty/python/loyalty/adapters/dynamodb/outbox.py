@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, delivery_item, entry_of, member_of, plain, refusal_check, wire
-from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.conditional import update_if
+from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.keys import Key
 from loyalty.adapters.dynamodb.reading import read_items
 from loyalty.domain.identity import MemberId, ProgramSlug
@@ -132,20 +131,7 @@ class DynamoOutbox:
         )
 
     def _update(self, key: Key, update: str, condition: str, values: Item) -> bool:
-        with storage_errors():
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=wire({"pk": key.pk, "sk": key.sk}),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=wire(values),
-                )
-            except ClientError as error:
-                if is_failed_condition(error):
-                    return False
-                raise
-        return True
+        return update_if(self._client, self._table, key, update, condition=condition, values=values)
 
 
 def owed_members(

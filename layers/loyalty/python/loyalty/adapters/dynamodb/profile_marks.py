@@ -10,11 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from botocore.exceptions import ClientError
-
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import wire
-from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.conditional import update_if
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox, owed_members
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.moments import utc_text
@@ -67,24 +64,19 @@ class DynamoProfileMarks:
         _side_by_side(owe_one, member_ids)
 
     def _owe(self, program: ProgramSlug, member_id: MemberId, now: datetime) -> None:
-        key = keys.member(program, member_id)
         marks = {
             "profile_owed_since": utc_text(now),
             "feed_pk": keys.owed_profile_pk(program, member_id),
             "feed_sk": keys.profile_feed_sk(member_id, now),
         }
-        with storage_errors():
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=wire({"pk": key.pk, "sk": key.sk}),
-                    UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in marks),
-                    ConditionExpression="attribute_exists(email) AND attribute_not_exists(profile_owed_since)",
-                    ExpressionAttributeValues=wire({f":{name}": value for name, value in marks.items()}),
-                )
-            except ClientError as error:
-                if not is_failed_condition(error):
-                    raise
+        update_if(
+            self._client,
+            self._table,
+            keys.member(program, member_id),
+            "SET " + ", ".join(f"{name} = :{name}" for name in marks),
+            condition="attribute_exists(email) AND attribute_not_exists(profile_owed_since)",
+            values={f":{name}": value for name, value in marks.items()},
+        )
 
 
 def _side_by_side(work: Callable[[_Work], _Done], pieces: Collection[_Work]) -> list[_Done]:
