@@ -72,6 +72,23 @@ def test_a_job_is_closed_once(pen: Pen) -> None:
     assert jobs.open(CANDLES) == []
 
 
+def test_a_job_tells_when_it_was_looked_at_last(pen: Pen) -> None:
+    jobs, looked_at = pen.storage.profile_jobs, pen.clock.now() + timedelta(hours=1)
+    jobs.begin(a_job(pen), [])
+    jobs.looked(a_job(pen), looked_at)
+    assert jobs.open(CANDLES) == [a_job(pen, looked_at=looked_at)]
+
+
+def test_a_job_that_is_gone_stays_gone(pen: Pen) -> None:
+    """A disconnect forgets a job while its request is still under way."""
+    jobs = pen.storage.profile_jobs
+    jobs.begin(a_job(pen), [])
+    jobs.forget(a_job(pen))
+    jobs.accepted(a_job(pen, klaviyo_id="k1"))
+    jobs.looked(a_job(pen), pen.clock.now())
+    assert jobs.open(CANDLES) == []
+
+
 # Syncs
 
 

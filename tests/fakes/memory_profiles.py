@@ -108,8 +108,12 @@ class MemoryProfileJobs:
         self.contents[job.program, job.id] = list(sent)
 
     def accepted(self, job: ProfileJob) -> None:
-        stored = self.jobs[job.program, job.id]
-        self.jobs[job.program, job.id] = replace(stored, klaviyo_id=job.klaviyo_id)
+        if stored := self.load(job.program, job.id):
+            self.jobs[job.program, job.id] = replace(stored, klaviyo_id=job.klaviyo_id)
+
+    def looked(self, job: ProfileJob, at: datetime) -> None:
+        if stored := self.load(job.program, job.id):
+            self.jobs[job.program, job.id] = replace(stored, looked_at=at)
 
     def forget(self, job: ProfileJob) -> None:
         self.jobs.pop((job.program, job.id), None)

@@ -64,6 +64,9 @@ class ProfileJobs(Protocol):
     def accepted(self, job: ProfileJob) -> None:
         """Keep Klaviyo's id of a job that it took."""
 
+    def looked(self, job: ProfileJob, at: datetime) -> None:
+        """Keep when somebody last looked at a job, to come back if it has not ended."""
+
     def forget(self, job: ProfileJob) -> None:
         """Drop a job that Klaviyo did not take."""
 
@@ -149,7 +152,7 @@ class ProfilesApi(Protocol):
         """
 
     def profile_job(self, klaviyo_id: str) -> JobProgress | None:
-        """How far a job is; None when Klaviyo does not know it, or not any more."""
+        """How far a job is; None when Klaviyo does not know it, not any more, or gave it up."""
 
     def import_failures(self, klaviyo_id: str, cursor: str) -> tuple[list[ImportFailure], str]:
         """A page of what a job did not import, and the cursor of the next page, "" after the last."""

@@ -39,7 +39,8 @@ class ProfileJob:
     """One bulk import that is not known to have ended.
 
     ``id`` is our name for it, kept before it is sent. ``klaviyo_id`` is Klaviyo's, "" while it is not known to have
-    taken it. ``sync`` is the full sync it is a part of, which counts it once it is ``counted``.
+    taken it. ``sync`` is the full sync it is a part of, which counts it once it is ``counted``. ``looked_at`` is when
+    somebody last asked Klaviyo about it.
     """
 
     program: ProgramSlug
@@ -49,6 +50,7 @@ class ProfileJob:
     klaviyo_id: str = ""
     sync: str = ""
     counted: bool = False
+    looked_at: datetime | None = None
 
     def next_look(self, now: datetime) -> int:
         """Seconds until it is worth asking again: half its age, so that a job of any length is asked about seldom."""

@@ -16,6 +16,7 @@ from loyalty.domain.errors import Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost
 from loyalty.domain.ledger.member import Member
+from loyalty.domain.moments import whole_milliseconds
 from loyalty.domain.profile_jobs import CLAIM, DOUBT, LONGEST_WAIT, ImportFailure, ProfileJob, SentProfile
 from loyalty.ports import Clock, Outbox, ProgramStore
 from loyalty.profile_ports import KlaviyoForProfiles, ProfileJobs, ProfileMarks, ProfilesApi
@@ -86,14 +87,17 @@ class FollowJob:
         return report
 
     def _look(self, report: JobFollowed, job: ProfileJob, until: datetime) -> None:
-        now = self.clock.now()
+        now = whole_milliseconds(self.clock.now())
         age = now - job.sent_at
         program = self.programs.load(job.program)
         if program is None or program.connection is None or not program.connection.is_owed:
             self.jobs.forget(job)
-        elif not program.connection.is_usable:
+            return
+        if not program.connection.is_usable:
             report.tally["paused"] += 1
-        elif not job.klaviyo_id and age < DOUBT:
+            return
+        self.jobs.looked(job, now)
+        if not job.klaviyo_id and age < DOUBT:
             report.again = LONGEST_WAIT
         elif not job.klaviyo_id:
             self._vanished(report, job, until)

@@ -23,7 +23,7 @@ class WakeSyncs:
     clock: Clock
 
     def __call__(self, slug: ProgramSlug, *, idle_for: timedelta = STUCK_AFTER) -> int:
-        """Queue a message for each of a program's jobs that was sent so long ago, and for its sync if it stands still.
+        """Queue a message for each of a program's jobs that nobody looked at for so long, and for its sync likewise.
 
         How many messages that were; any number of repeats do no harm.
 
@@ -31,7 +31,8 @@ class WakeSyncs:
             Transient: storage or the queue is out of reach; doing it again is safe.
         """
         now = self.clock.now()
-        messages = [look_at(job) for job in self.jobs.open(slug) if now - job.sent_at >= idle_for]
+        open_jobs = self.jobs.open(slug)
+        messages = [look_at(job) for job in open_jobs if now - (job.looked_at or job.sent_at) >= idle_for]
         sync = self.syncs.load(slug)
         if sync and sync.state is SyncState.RUNNING and now - (sync.moved_at or sync.started_at) >= idle_for:
             messages.append(walk_on(slug))

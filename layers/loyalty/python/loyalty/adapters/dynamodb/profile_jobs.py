@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, plain, wire
+from loyalty.adapters.dynamodb.conditional import update_if
 from loyalty.adapters.dynamodb.contended import transact
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.keys import Key
@@ -44,13 +45,11 @@ class DynamoProfileJobs:
 
     def accepted(self, job: ProfileJob) -> None:
         """Keep Klaviyo's id of a job that it took."""
-        with storage_errors():
-            self._client.update_item(
-                TableName=self._table,
-                Key=_wired(keys.profile_job(job.program, job.id)),
-                UpdateExpression="SET klaviyo_id = :id",
-                ExpressionAttributeValues=wire({":id": job.klaviyo_id}),
-            )
+        self._note(job, "klaviyo_id", job.klaviyo_id)
+
+    def looked(self, job: ProfileJob, at: datetime) -> None:
+        """Keep when somebody last looked at a job, to come back if it has not ended."""
+        self._note(job, "looked_at", utc_text(at))
 
     def forget(self, job: ProfileJob) -> None:
         """Drop a job that Klaviyo did not take."""
@@ -108,6 +107,12 @@ class DynamoProfileJobs:
             failures = transact(self._client, [drop])
         return not failures
 
+    def _note(self, job: ProfileJob, name: str, value: str) -> None:
+        """Keep one more thing of a job, unless it was dropped meanwhile."""
+        key = keys.profile_job(job.program, job.id)
+        update, condition = f"SET {name} = :value", "attribute_exists(pk)"
+        update_if(self._client, self._table, key, update, condition=condition, values={":value": value})
+
     def _put(self, key: Key, item: Item) -> None:
         with storage_errors():
             self._client.put_item(TableName=self._table, Item=wire({"pk": key.pk, "sk": key.sk, **item}))
@@ -132,6 +137,7 @@ def _item(job: ProfileJob) -> Item:
         "klaviyo_id": job.klaviyo_id,
         "sync": job.sync,
         "counted": job.counted,
+        **({"looked_at": utc_text(job.looked_at)} if job.looked_at else {}),
     }
 
 
@@ -144,4 +150,5 @@ def _job_of(item: Item) -> ProfileJob:
         klaviyo_id=item["klaviyo_id"],
         sync=item["sync"],
         counted=item["counted"],
+        looked_at=parse_utc(item["looked_at"]) if "looked_at" in item else None,
     )
