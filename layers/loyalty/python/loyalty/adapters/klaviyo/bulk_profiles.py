@@ -71,15 +71,17 @@ def positions(pointers: Iterable[str], size: int) -> tuple[int, ...]:
     return tuple(sorted({int(match[1]) for match in matches if match and int(match[1]) < size}))
 
 
-def progress_of(resource: dict[str, Any]) -> JobProgress:
-    """How far a job is; there is no failed status, only profiles that failed.
+def progress_of(resource: dict[str, Any]) -> JobProgress | None:
+    """How far a job is, None when it was cancelled; there is no failed status, only profiles that failed.
 
     Raises:
         KlaviyoUnavailable: the answer is not what it should be.
     """
     said = resource["attributes"] or {}
     try:
-        return JobProgress(said["status"] in {"complete", "cancelled"}, int(said.get("failed_count") or 0))
+        if said["status"] == "cancelled":
+            return None
+        return JobProgress(said["status"] == "complete", int(said.get("failed_count") or 0))
     except (KeyError, TypeError, ValueError) as error:
         raise KlaviyoUnavailable("Klaviyo's answer could not be read.") from error
 

@@ -203,7 +203,7 @@ class KlaviyoClient:
         return str(_resource(answer)["id"])
 
     def profile_job(self, klaviyo_id: str) -> JobProgress | None:
-        """How far a job is; None when Klaviyo does not know it, or not any more."""
+        """How far a job is; None when Klaviyo does not know it, not any more, or gave it up."""
         try:
             answer = self._call(operations.GET_PROFILE_JOB, resource=f"/{quote(klaviyo_id, safe='')}")
         except KlaviyoIncompatible as error:
