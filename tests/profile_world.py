@@ -17,7 +17,7 @@ from loyalty.domain.ledger.commands import Action, Adjust
 from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.ledger.member import Member, Profile
 from loyalty.domain.program import Program
-from loyalty.domain.telling import profile_of
+from loyalty.domain.telling import ProfileState, profile_of
 from loyalty.ports import QueueMessage
 from loyalty.services.finish_sync import FinishSync
 from loyalty.services.follow_job import FollowJob, JobFollowed
@@ -126,6 +126,12 @@ class ProfileWorld(World):
         """Look at every open job once."""
         jobs = self.jobs.open(self.candles.slug)
         return [self.follow(job.program, job.id, until=self.clock.now() + RUN) for job in jobs]
+
+    def profile(self, entry: Entry) -> ProfileState:
+        """What Klaviyo is to hold of an entry's member, who has an address."""
+        profile = profile_of(self.program, self.member(entry))
+        assert profile is not None
+        return profile
 
     def newest(self) -> dict[str, dict[str, Any]]:
         """What Klaviyo should hold: the newest state of everybody who has an address."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from loyalty.adapters.klaviyo import bulk_profiles
+from loyalty.adapters.klaviyo.payloads import encoded, profile_body
 from loyalty.domain.connection import ConnectionStatus
 from loyalty.domain.errors import Transient
 from loyalty.domain.ledger.commands import Adjust
@@ -225,6 +226,36 @@ def test_a_job_that_klaviyo_forgot_has_its_members_owed_again(world: ProfileWorl
     assert world.account.profiles() == world.newest()
 
 
+def test_a_job_that_klaviyo_gave_up_has_its_members_owed_again(world: ProfileWorld) -> None:
+    """docs/klaviyo.md 4: a cancelled job names nobody it did not import."""
+    world.account.fake.services.switches.job_mode = "manual"
+    world.has(*names(5))
+    world.drain()
+    (job,) = world.account.fake.services.world.accounts["AbC123"].jobs.values()
+    job.status = "cancelled"
+    (work,) = world.follows()
+    assert (work.counts["ProfileJobsEnded"], work.counts["ProfilesOwedAgain"]) == (0, 5)
+    world.account.fake.services.switches.job_mode = "timed"
+    world.lets_work()
+    assert world.account.profiles() == world.newest()
+
+
+def test_a_profile_that_no_request_can_hold_is_refused_alone(
+    world: ProfileWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/klaviyo.md 4: 100 KB a profile."""
+    large, *others = world.has(*names(6))
+    size = max(len(encoded(profile_body(profile))) for profile in map(world.profile, others))
+    monkeypatch.setattr(bulk_profiles, "MAX_PROFILE_BYTES", size)
+    member = world.member(large)
+    profile = replace(member.profile, birthday="1990-05-05")
+    world.store.stored[large.program, large.member_id] = replace(member, profile=profile)
+    work = world.drain()
+    assert (work.trouble, work.counts["ProfilesSubmitted"], work.counts["ProfilesRefused"]) == (None, 5, 1)
+    assert list(refused(world)) == [email("member-0")]
+    assert world.owed_profiles() == 0
+
+
 def test_a_key_without_the_scopes_of_lists_sends_one_by_one(world: ProfileWorld) -> None:
     """docs/klaviyo.md 1: bulk imports need lists:write although no list is used."""
     world.has(*names(12))
@@ -270,6 +301,20 @@ def test_only_what_stands_still_is_woken_up(world: ProfileWorld) -> None:
     world.lets_work()
     assert world.sync.ended_at is not None
     assert wake(world.candles.slug) == 0
+
+
+def test_a_job_that_takes_long_is_not_woken_up_while_it_is_looked_at(world: ProfileWorld) -> None:
+    """Else each hour there would be one message more for each job, all of them asking Klaviyo."""
+    world.account.fake.services.switches.job_mode = "manual"
+    wake = WakeSyncs(world.jobs, world.syncs, world.tasks, world.clock)
+    world.has(*names(5))
+    world.drain()
+    for _ in range(8):
+        world.clock.sleep(1000)
+        assert [work.again for work in world.follows()] == [300]
+        assert wake(world.candles.slug) == 0
+    world.clock.sleep(1801)
+    assert wake(world.candles.slug) == 1
 
 
 def test_no_time_left_means_a_message_for_the_rest(world: ProfileWorld) -> None:

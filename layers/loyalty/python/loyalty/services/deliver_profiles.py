@@ -186,13 +186,17 @@ class DeliverProfiles:
         bulk, sent = run.api.new_bulk(), list[SentProfile]()
         for member in members:
             profile = profile_of(run.program, member)
-            if profile is None:
-                self.outbox.clear_profile(run.slug, member.member_id, member.version)
-                report.tally["without_address"] += 1
-            elif not bulk.add(profile):
-                break
-            else:
-                sent.append(SentProfile(member.member_id, member.version))
+            try:
+                if profile is None:
+                    self.outbox.clear_profile(run.slug, member.member_id, member.version)
+                    report.tally["without_address"] += 1
+                elif not bulk.add(profile):
+                    break
+                else:
+                    sent.append(SentProfile(member.member_id, member.version))
+            except KlaviyoRefused as refused:
+                self.outbox.refuse_profile(run.slug, member.member_id, member.version, refused.reason)
+                report.tally["refused"] += 1
             run.handled[member.member_id] = member.version
         try:
             self._submit(report, run, bulk, sent)
