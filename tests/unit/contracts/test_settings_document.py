@@ -104,6 +104,7 @@ def test_setting_what_is_shown_changes_nothing(policy: ExpiryPolicy) -> None:
             {"tiers": [{"id": 2, "name": "Gold", "from_points": 1000}, {"id": 1, "name": "All", "from_points": 0}]},
             {"tiers": (Tier(1, "All", 0), Tier(2, "Gold", 1000))},
         ),
+        # R140: who sends an e-mail
         (
             {"channels": {"points_earned": {"sender": "klaviyo", "own_email": True}}},
             {"channels": {EmailType.POINTS_EARNED: EmailChannel(Sender.KLAVIYO, own_email=True)}},

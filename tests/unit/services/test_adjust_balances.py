@@ -127,6 +127,7 @@ def api() -> Api:
 
 
 def test_an_increase_answers_entry_and_balance_and_is_told_klaviyo(api: Api) -> None:
+    """R79."""
     (result,) = api.send(item(reason='Für "Kerze" <b>'), flow=FLOW)
     (entry,) = api.journal()
     assert (result.status, result.points, result.balance, result.replayed) == ("posted", 100, 100, False)
@@ -139,6 +140,7 @@ def test_an_increase_answers_entry_and_balance_and_is_told_klaviyo(api: Api) -> 
 
 
 def test_a_decrease_takes_points_and_never_more_than_there_are(api: Api) -> None:
+    """R83."""
     api.send(item(100))
     assert codes(api.send(item(30), direction=Direction.DECREASE)) == ["posted"]
     assert codes(api.send(item(71), direction=Direction.DECREASE)) == ["insufficient_points"]

@@ -131,7 +131,7 @@ def test_use_is_written_down_once_an_hour_at_most(door: Door) -> None:
 
 
 def test_a_limit_is_429_for_systems_and_503_for_klaviyos_flows(door: Door) -> None:
-    """Both name the second at which the next minute begins (docs/klaviyo.md 7)."""
+    """W14. Both name the second at which the next minute begins (docs/klaviyo.md 7)."""
     issued = door.key(per_minute=2)
     door.clock.advance(seconds=15)
     door.knock(issued.text)

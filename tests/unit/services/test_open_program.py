@@ -11,6 +11,7 @@ from tests.fakes.memory_programs import MemoryPrograms
 
 
 def test_a_program_starts_with_the_defaults_and_a_secret_of_its_own() -> None:
+    """R73: every type of event is sent from the start."""
     programs = MemoryPrograms()
     open_program = OpenProgram(programs, FixedClock(), SeededRandomness())
     first = open_program("candles", " Candle Club ")
@@ -19,6 +20,7 @@ def test_a_program_starts_with_the_defaults_and_a_secret_of_its_own() -> None:
     assert first.name == "Candle Club"
     assert first.review_rule.points == 50
     assert first.review_rule.verified_only
+    assert first.events_off == frozenset()
     assert first.connection is None
     assert len(first.id_key) >= 22
     assert first.id_key != second.id_key
