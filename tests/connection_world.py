@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -136,6 +137,17 @@ class Office:
         answer = self.account.fake.handle(Request("GET", split.path, tuple(parse_qsl(split.query)), {}, b"", BASE_URL))
         assert answer.status == 302, answer.body
         return query_of(answer.headers["Location"])
+
+    def meanwhile(self, operation: str, happens: Callable[[], object]) -> None:
+        """Have something happen once, after an operation has ended and before the next request is sent."""
+        waiting = [happens]
+
+        def before() -> None:
+            calls = self.account.fake.services.recorder.calls()
+            if waiting and calls and calls[-1].operation == operation:
+                waiting.pop()()
+
+        self.account.wire.before = before
 
     def webhooks(self, account: str = "AbC123") -> list[str]:
         """Ids of the account's webhooks."""

@@ -19,6 +19,7 @@ from openapi_schema_validator import OAS31Validator
 from functions.balance_adjust import app as balance_adjust
 from functions.klaviyo_connection import app as klaviyo_connection
 from functions.program_api import app
+from loyalty.adapters.klaviyo.limits import CallLimits
 from loyalty.contracts.openapi import openapi
 from loyalty.services.build_webhooks import BuildWebhooks
 from tests.fakes.klaviyo_wire import FakeAccount
@@ -118,7 +119,8 @@ def _builder() -> Any:
     """As much of ``klaviyo_connection`` as builds webhooks without asking Klaviyo."""
     account = FakeAccount()
     klaviyo = account.connections(MemoryPrograms(), MemoryVault())
-    return SimpleNamespace(builder=BuildWebhooks(app.service().admit, MemoryApp("", "", ROOT), klaviyo))
+    limits = CallLimits(account.clock)
+    return SimpleNamespace(builder=BuildWebhooks(app.service().admit, MemoryApp("", "", ROOT), klaviyo, limits))
 
 
 @pytest.fixture

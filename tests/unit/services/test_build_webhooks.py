@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from local.fake_klaviyo.review_desk import submit_review
 from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY, ReviewInput
+from loyalty.adapters.klaviyo.limits import CallLimits
 from loyalty.contracts.builder import PLACEHOLDER
 from loyalty.domain.api_keys import Scope
 from loyalty.domain.connection import ConnectionStatus
@@ -36,7 +38,7 @@ class Workshop:
         self.admin = keep.create(CANDLES, "Admin", [Scope.ADMIN]).text
         self.flows_only = keep.create(CANDLES, "Flows", [Scope.BALANCE_WRITE]).text
         self.admit = AdmitCaller(keys, self.office.programs, MemoryCounter(), clock)
-        self.build = BuildWebhooks(self.admit, self.office.account.app, self.office.klaviyo)
+        self.build = BuildWebhooks(self.admit, self.office.account.app, self.office.klaviyo, CallLimits(clock))
         if connected:
             self.office.connects()
 
@@ -85,6 +87,28 @@ def test_asking_again_finds_the_flow_that_was_made_even_where_the_answer_was_los
     assert (list(workshop.flows), created) == ([flow_id], False)
     other_id, created, _ = workshop.drafts(idea="birthday", name="Birthday, VIPs")
     assert (other_id != flow_id, created, len(workshop.flows)) == (True, True, 2)
+
+
+def test_of_two_requests_at_the_same_moment_one_drafts_the_flow() -> None:
+    """Both find that there is no flow of the name yet; Klaviyo would make one for each."""
+    workshop, refused = Workshop(), []
+
+    def second() -> None:
+        with pytest.raises(Transient) as pending:
+            workshop.drafts(idea="birthday")
+        refused.append((pending.value.code, pending.value.retry_after))
+
+    workshop.office.meanwhile("get_flows", second)
+    flow_id, created, _ = workshop.drafts(idea="birthday")
+    assert (list(workshop.flows), created, refused) == ([flow_id], True, [("flow_draft_pending", 60)])
+    assert workshop.drafts(idea="birthday")[:2] == (flow_id, False)
+
+
+def test_what_klaviyo_refused_can_be_put_right_and_drafted_after_a_minute() -> None:
+    workshop = Workshop()
+    assert workshop.refuses(idea="welcome", list_id="NoList") == "klaviyo_refused"
+    workshop.office.clock.sleep(60)
+    assert workshop.drafts(idea="welcome", list_id=LIST)[1] is True
 
 
 def test_without_a_key_a_placeholder_stands_in_the_flow_and_is_warned_of() -> None:
@@ -168,7 +192,7 @@ def test_the_url_is_the_one_that_klaviyo_reaches_us_by() -> None:
     workshop = Workshop()
     shown = workshop.build.show(CANDLES, {"api-key": workshop.admin}, {}, base_url=GATEWAY)
     assert shown.url.startswith(workshop.office.account.app.url)
-    nowhere = BuildWebhooks(workshop.admit, _NotSetUp("", ""), workshop.office.klaviyo)
+    nowhere = replace(workshop.build, app=_NotSetUp("", ""))
     shown = nowhere.show(CANDLES, {"api-key": workshop.admin}, {}, base_url=GATEWAY)
     assert shown.url == f"{GATEWAY}/programs/candles/balance/increase"
 

@@ -1,6 +1,5 @@
 """Connecting with a private key: what it gives, what it refuses, and that a failure changes nothing."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,18 +11,6 @@ from loyalty.domain.identity import ProgramSlug
 from tests.builders import a_connection
 from tests.connection_world import CANDLES, SOAPS, Office
 from tests.fakes.klaviyo_wire import START
-
-
-def after(office: Office, operation: str, happens: Callable[[], object]) -> Callable[[], None]:
-    """What happens once, before the request that follows an operation."""
-    waiting = [happens]
-
-    def before() -> None:
-        calls = office.account.fake.services.recorder.calls()
-        if waiting and calls and calls[-1].operation == operation:
-            waiting.pop()()
-
-    return before
 
 
 def test_a_good_key_connects_and_is_kept_encrypted() -> None:
@@ -84,7 +71,7 @@ def test_an_account_belongs_to_one_program() -> None:
 def test_of_two_programs_that_connect_one_account_at_once_one_gets_it() -> None:
     """R10: soaps comes in while candles, which was first to ask, is still setting its webhook up."""
     office = Office()
-    office.account.wire.before = after(office, "get_accounts", lambda: office.by_key(SOAPS, DEFAULT_PRIVATE_KEY))
+    office.meanwhile("get_accounts", lambda: office.by_key(SOAPS, DEFAULT_PRIVATE_KEY))
     with pytest.raises(StateForbids) as refused:
         office.connects(CANDLES)
     assert refused.value.code == "account_of_another_program"
@@ -100,7 +87,7 @@ def test_an_attempt_that_fails_does_not_give_up_what_another_one_got() -> None:
         office.by_key(CANDLES, DEFAULT_PRIVATE_KEY)
         office.account.goes_wrong(operation="get_webhook_topics", kind="status", status=503)
 
-    office.account.wire.before = after(office, "get_accounts", meanwhile)
+    office.meanwhile("get_accounts", meanwhile)
     with pytest.raises(Transient):
         office.connects(CANDLES)
     office.clock.sleep(2)

@@ -11,6 +11,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 
 from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY
+from loyalty.adapters.klaviyo.limits import CallLimits
 from loyalty.contracts.openapi import openapi
 from loyalty.domain.api_keys import Scope
 from loyalty.domain.connection import ConnectionStatus, FirstSync
@@ -44,7 +45,7 @@ class Counter:
         self.keep = KeepKeys(keys, clock, SeededRandomness())
         self.admin = self.key(Scope.ADMIN)
         admit = AdmitCaller(keys, self.office.programs, MemoryCounter(), clock)
-        self.build = BuildWebhooks(admit, self.office.account.app, self.office.klaviyo)
+        self.build = BuildWebhooks(admit, self.office.account.app, self.office.klaviyo, CallLimits(clock))
         samples = SendSampleEvents(admit, self.office.klaviyo, cast("Any", SimpleNamespace(now=self.now)))
         self.late = False
         self.api = http.api()

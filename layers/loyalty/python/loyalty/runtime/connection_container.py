@@ -68,7 +68,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
             access.vault,
             access.clock,
         ),
-        builder=BuildWebhooks(journey.admit, access.app, access.klaviyo),
+        builder=BuildWebhooks(journey.admit, access.app, access.klaviyo, access.permits),
         replays=ServeReplays(journey.admit, _begin_replay(settings, access), access.clock),
         samples=SendSampleEvents(journey.admit, access.klaviyo, access.clock),
         syncs=_syncs(journey, access),

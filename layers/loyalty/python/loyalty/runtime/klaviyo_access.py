@@ -27,6 +27,7 @@ class KlaviyoAccess:
     oauth: KlaviyoOAuth
     keeper: TokenKeeper
     klaviyo: KlaviyoConnections
+    permits: DynamoCallPermits
     clock: SystemClock
 
     @classmethod
@@ -42,4 +43,4 @@ class KlaviyoAccess:
         keeper = TokenKeeper(programs, vault, oauth, notices, clock)
         permits = DynamoCallPermits(dynamodb, settings.table_name, clock)
         clients = KlaviyoClients(settings.klaviyo_base_url, clock, session=session, permits=permits)
-        return cls(programs, vault, app, oauth, keeper, KlaviyoConnections(clients, keeper), clock)
+        return cls(programs, vault, app, oauth, keeper, KlaviyoConnections(clients, keeper), permits, clock)

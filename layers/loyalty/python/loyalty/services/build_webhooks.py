@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,10 +12,12 @@ from loyalty.contracts.builder import BuilderForm, BuiltWebhook, build_webhook, 
 from loyalty.contracts.flow_drafts import FlowDraftDocument, FlowDraftForm
 from loyalty.contracts.forms import filled_in
 from loyalty.contracts.strict_json import read_json
+from loyalty.delivery_ports import CallPermits
 from loyalty.domain.adjustments import Direction
 from loyalty.domain.api_keys import OPERATOR, Scope
+from loyalty.domain.call_windows import Window
 from loyalty.domain.connection import Connection, ConnectionStatus
-from loyalty.domain.errors import Misconfigured, Rejected, StateForbids
+from loyalty.domain.errors import Misconfigured, Rejected, StateForbids, Transient
 from loyalty.domain.klaviyo_errors import KlaviyoForbidden
 from loyalty.domain.program import Program
 from loyalty.flow_ports import FlowDrafts
@@ -24,6 +28,10 @@ MOST_BYTES = 10_000
 
 REVIEW_METRIC = "Submitted review"
 """Klaviyo Reviews' metric of a review with a text (docs/klaviyo.md 6)."""
+
+DRAFTING = (Window(1, 60),)
+"""A flow of one name is created at most once in a minute, twice what a request may take: of requests that come at the
+same moment one creates it, and the others find it when they come again."""
 
 FLOW_SCOPES = frozenset({"flows:read", "flows:write", "metrics:read"})
 
@@ -52,6 +60,7 @@ class BuildWebhooks:
     admit: AdmitCaller
     app: KlaviyoApp
     klaviyo: Klaviyo
+    permits: CallPermits
 
     def show(self, slug: str, headers: Mapping[str, str], query: Mapping[str, str], *, base_url: str) -> BuiltWebhook:
         """A webhook action to paste, with the key that the caller presented; ``base_url`` is how the caller came in.
@@ -80,7 +89,8 @@ class BuildWebhooks:
         Raises:
             StateForbids: ``oauth_required`` (R14), ``not_connected``, ``access_lost`` or ``reconnect_required``.
             Rejected: ``invalid_body``, ``trigger_missing``, ``unknown_metric`` or ``klaviyo_refused``.
-            Transient: Klaviyo is out of reach or its limit is used up.
+            Transient: Klaviyo is out of reach or its limit is used up; ``flow_draft_pending``, somebody has just asked
+                for a flow of this name.
         """
         program = self.admit(Caller.of(headers), slug, Scope.ADMIN).program
         _require_oauth(program)
@@ -104,9 +114,16 @@ class BuildWebhooks:
         flow_id, created = klaviyo.flow_id(name), False
         if not flow_id:
             trigger_id = _trigger_id(klaviyo, form)
+            self._alone(program, name)
             flow_id, created = klaviyo.create_flow(draft_of(built, name, trigger_id)), True
         document = FlowDraftDocument(flow_id=flow_id, name=name, created=created, warnings=built.warnings)
         return document, FlowDrafted({"program": program.slug, "flow_id": flow_id}, {"FlowsDrafted": int(created)})
+
+    def _alone(self, program: Program, name: str) -> None:
+        operation = f"draft_flow-{hashlib.sha256(name.encode()).hexdigest()}"
+        if wait := self.permits.take(program.slug, operation, DRAFTING):
+            message = "A flow of this name is being drafted, or was refused a moment ago; ask again."
+            raise Transient(message, code="flow_draft_pending", retry_after=math.ceil(wait))
 
     def _root(self, base_url: str) -> str:
         """The API's root as Klaviyo reaches it: as the operator says, else as the caller reached it."""
