@@ -149,7 +149,9 @@ def test_erasure_leaves_that_it_was_decided_and_nothing_that_was_said(storage: S
         storage.decisions.forget(CANDLES, SARAH)
     left = storage.decisions.load(CANDLES, EVERYTHING.review_key)
     assert left
-    assert replace(left, version=0) == replace(EVERYTHING, message="", fix="", status_reason="", text="")
+    assert replace(left, version=0) == replace(
+        EVERYTHING, message="", fix="", status_reason="", text="", forgotten=True
+    )
     assert storage.decisions.tally(CANDLES, SARAH) == Tally()
     assert storage.decisions.first_with_text(CANDLES, "digest") == ""
     assert storage.decisions.of_member(CANDLES, SARAH, before="", limit=5) == ([], "")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.moments import utc_text
-from loyalty.domain.review_decisions import ReviewDecision
+from loyalty.domain.review_decisions import ReviewDecision, forgotten
 from loyalty.domain.review_tally import Tally
 from loyalty.review_ports import ReviewChange
 
@@ -61,8 +61,7 @@ class MemoryDecisions:
             decision = self.load(program, review_key)
             if decision is not None:
                 self.texts.pop((program, decision.text), None)
-                bare = replace(decision, message="", fix="", status_reason="", text="")
-                self.decisions[(program, decision.review_key)] = bare
+                self.decisions[(program, decision.review_key)] = forgotten(decision)
         self.tallies.pop((program, member_id), None)
 
     def _check(self, change: ReviewChange) -> None:

@@ -59,4 +59,7 @@ class DecisionStore(Protocol):
         """A page of a member's decisions, newest review first, and what the next page is before; "" for none."""
 
     def forget(self, program: ProgramSlug, member_id: MemberId) -> None:
-        """Remove what is known of a member's reviews beyond that they were decided on (R25). May be repeated."""
+        """Remove what is known of a member's reviews beyond that they were decided on, and close them (R25).
+
+        May be repeated.
+        """

@@ -58,7 +58,7 @@ class ReviewDecision:
     the ledger in this ``turn`` (each taking back ends one) and ``points`` is what stands there, by ``entries``.
     ``names`` are all other names of the review, ``joined`` those of them that had a decision of their own before.
     ``rule_version`` is 0 where something else than the rule paid. ``text`` is the digest of a text that this review
-    had first. ``version`` counts changes of the record, 0 before it is stored.
+    had first. ``forgotten`` says that its writer was erased. ``version`` counts changes, 0 before it is stored.
     """
 
     review_key: str
@@ -85,6 +85,7 @@ class ReviewDecision:
     names: tuple[str, ...] = ()
     joined: tuple[str, ...] = ()
     text: str = ""
+    forgotten: bool = False
     version: int = 0
 
     @property
@@ -190,12 +191,18 @@ def merged(kept: ReviewDecision, dropped: ReviewDecision) -> ReviewDecision:
         names=tuple(name for name in names if name != kept.review_key),
         joined=tuple(dict.fromkeys((*kept.joined, dropped.review_key, *dropped.joined))),
         text=kept.text or dropped.text,
+        forgotten=kept.forgotten or dropped.forgotten,
     )
 
 
 def refused(before: ReviewDecision, why: Refused, *, outcome: Outcome = Outcome.REFUSED) -> ReviewDecision:
     """The record with a refusal in the merchant's words."""
     return replace(before, outcome=outcome.value, code=why.code, message=why.message, fix=why.fix)
+
+
+def forgotten(decision: ReviewDecision) -> ReviewDecision:
+    """The record after its writer was erased (R25): what was said is gone, and nothing changes it any more."""
+    return replace(decision, message="", fix="", status_reason="", text="", forgotten=True)
 
 
 def _at_status(before: ReviewDecision, submission: ReviewSubmission) -> ReviewDecision:

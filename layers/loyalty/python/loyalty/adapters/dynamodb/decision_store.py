@@ -22,7 +22,7 @@ from loyalty.adapters.dynamodb.decision_item import (
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.domain.errors import Conflict, LoyaltyError, Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
-from loyalty.domain.review_decisions import ReviewDecision
+from loyalty.domain.review_decisions import ReviewDecision, forgotten
 from loyalty.domain.review_tally import Tally
 from loyalty.review_ports import ReviewChange
 
@@ -111,7 +111,7 @@ class DynamoDecisions:
             return
         if decision.text:
             self._delete(keys.review_text(program, decision.text))
-        bare = replace(decision, message="", fix="", status_reason="", text="")
+        bare = forgotten(decision)
         if bare != decision:
             self.commit(ReviewChange(program, bare))
 
