@@ -129,6 +129,21 @@ def test_a_notification_that_could_not_be_sent_is_sent_by_the_upkeep() -> None:
     assert len(office.account.notices.told) == 1
 
 
+def test_so_is_the_one_about_a_grant_that_may_not_send() -> None:
+    """R6, R18: Klaviyo can still be asked then, so the upkeep goes on with that program."""
+    office = connected()
+    office.account.goes_wrong(operation="bulk_create_events", kind="status", status=403, times=None)
+    office.account.notices.trouble = Transient("The notification service is busy.")
+    send(office, earns(office))
+    assert office.connection().status is ConnectionStatus.RECONNECT_REQUIRED
+    for trouble in (office.account.notices.trouble, None, None):
+        office.account.notices.trouble = trouble
+        office.clock.sleep(2 * 3600)
+        (work,) = office.upkeep(until=office.clock.now() + timedelta(seconds=60))
+        assert work.lost is False
+    assert len(office.account.notices.told) == 1
+
+
 def test_a_grant_that_may_not_send_asks_for_a_reconnect() -> None:
     """R6: Klaviyo says 403 although the scopes looked right."""
     office = connected()

@@ -119,10 +119,10 @@ class LookAfterConnections:
         if program is None or program.connection is None:
             return
         now, connection = self.clock.now(), program.connection
+        if connection.loss and now - connection.loss.since > UNTOLD_LONG:
+            self._tell(work, program)
         if not connection.is_usable:
             work.lost = True
-            if connection.loss and now - connection.loss.since > UNTOLD_LONG:
-                self.keeper.notify(program)
             return
         try:
             self._ask_klaviyo(work, program, connection, now, until)
@@ -136,6 +136,13 @@ class LookAfterConnections:
             work.requeued = found.events
             if not found.finished:
                 self._soon_again(program)
+
+    def _tell(self, work: LookedAfter, program: Program) -> None:
+        """Send a notification that has not gone out; trouble with it leaves the rest of the turn as it is."""
+        try:
+            self.keeper.notify(program)
+        except LoyaltyError as trouble:
+            work.trouble = trouble
 
     def _ask_klaviyo(
         self, work: LookedAfter, program: Program, connection: Connection, now: datetime, until: datetime
