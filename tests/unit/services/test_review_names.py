@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from loyalty.contracts.review_messages import UnusableMessage
+from loyalty.domain.identity import MemberId
 from loyalty.domain.ledger.caps import CapPeriod
 from loyalty.domain.review_decisions import Outcome
 from loyalty.domain.review_rule import AwardOn, ReviewLimit, ReviewRule
 from loyalty.domain.reviews import ReviewWay, SubmissionKind
 from loyalty.review_ports import ReviewChange
 from loyalty.services.erase_member import EraseMember
+from loyalty.services.merge_members import MergeMembers
 from tests.builders import SARAH
 from tests.fakes.memory_decisions import MemoryDecisions
 from tests.review_world import ReviewWorld
@@ -150,6 +152,33 @@ def test_the_rating_and_the_review_end_at_the_better_of_both(told: tuple[dict[st
     assert world.balance() == 60
     assert world.decision().points == 60
     assert sum(world.moved()) == 60
+
+
+OTHER_ADDRESS: dict[str, Any] = {"email": "bill.joel@klaviyo-demo.com", "way": ReviewWay.FLOW}
+
+
+def test_whoever_was_decided_on_first_is_paid_whatever_address_is_told_later() -> None:
+    """R108: a flow names the profile's address, the review may name another; both parts go to one member."""
+    world = ReviewWorld(RICHER)
+    first = world.hears(**STARS)
+    later = world.hears(**OTHER_ADDRESS)
+    assert (later.outcome, later.points, later.member_id) == ("awarded", 30, first.member_id)
+    assert (world.balance(), world.balance(OTHER_ADDRESS["email"])) == (50, 0)
+    world.hears(status="rejected", updated_at=WRITTEN + timedelta(hours=1))
+    world.hears(**OTHER_ADDRESS, status="published", updated_at=WRITTEN + timedelta(hours=2))
+    assert (world.balance(), world.balance(OTHER_ADDRESS["email"])) == (50, 0)
+
+
+def test_a_member_that_is_merged_meanwhile_is_paid_where_it_went() -> None:
+    """W13: and its points are taken back there."""
+    world = ReviewWorld(RICHER)
+    ending = world.hears(**STARS).member_id
+    staying = world.hears(review_key="r2", **OTHER_ADDRESS, text_digest="another").member_id
+    MergeMembers(world.ledger)(world.program, MemberId(ending), MemberId(staying), actor="operator")
+    assert world.hears().points == 30
+    assert world.balance() == world.balance(OTHER_ADDRESS["email"]) == 100
+    back = world.hears(status="rejected", updated_at=WRITTEN + timedelta(hours=1))
+    assert (back.outcome, back.points, world.balance()) == ("taken_back", -50, 50)
 
 
 def test_a_rating_that_does_not_earn_is_followed_by_a_review_that_does() -> None:

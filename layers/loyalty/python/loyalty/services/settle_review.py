@@ -92,7 +92,7 @@ class SettleReview:
                 event_type=EARNED,
             ),
         )
-        answer = self.ledger.post(program, Address("email", submission.email), command, newcomer=True)
+        answer = self.ledger.post(program, self._writer(program, decision, submission), command, newcomer=True)
         if isinstance(answer, Refusal):
             if decision.posted:
                 # What more it is worth does not fit; what was paid stands.
@@ -109,6 +109,14 @@ class SettleReview:
             answer.points,
             answer.replayed,
         )
+
+    def _writer(self, program: Program, decision: ReviewDecision, submission: ReviewSubmission) -> Address:
+        """Who is paid: the member that was decided on, whatever address a later message of the review names."""
+        if decision.member_id != program.member_id(submission.email):
+            member = Address("member", decision.member_id)
+            if self.ledger.find(program, member) is not None:
+                return member
+        return Address("email", submission.email)
 
     def _taken_back(self, program: Program, decision: ReviewDecision) -> Settled:
         taken = 0
