@@ -44,7 +44,7 @@ class Deployment:
     def ends(self, state: SyncState, **changes: Any) -> None:
         sync = self.syncs.load(a_program().slug)
         assert sync is not None
-        self.syncs.note(sync, total=7)
+        self.syncs.note(sync, SystemClock().now(), total=7)
         self.syncs.advance(sync, replace(sync, walked_all=True, position="z", **changes), [])
         self.syncs.end(sync, state, SystemClock().now())
 

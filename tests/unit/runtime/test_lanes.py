@@ -195,6 +195,15 @@ def test_after_a_day_of_trouble_messages_are_left_to_the_upkeep_and_not_to_the_d
     assert lanes.world.state(entry)[0] is DeliveryState.OWED
 
 
+def test_a_program_in_trouble_for_a_day_is_left_to_the_upkeep_too(lanes: Lanes) -> None:
+    lanes.world.gets(SARAH)
+    lanes.world.account.goes_wrong(kind="status", status=503, times=None)
+    wake_up = '{"program": "candles"}'
+    assert list(lanes.profiles([message(wake_up, received=MOST_TRIES - 1)], context())) == ["id-1"]
+    assert list(lanes.profiles([message(wake_up, received=MOST_TRIES)], context())) == []
+    assert lanes.world.owed_profiles() == 1
+
+
 def test_what_nobody_foresaw_goes_to_the_dead_letters_in_the_end(lanes: Lanes) -> None:
     entry = lanes.world.gets(SARAH)
     lanes.world.connected(credential=7)

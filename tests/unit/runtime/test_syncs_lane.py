@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from loyalty.runtime.batch import Return
-from loyalty.runtime.lanes import SyncsLane
+from loyalty.runtime.lanes import MOST_TRIES, SyncsLane
 from loyalty.services import deliver_profiles
+from loyalty.services.wake_syncs import WakeSyncs
 from tests.fakes.clocks import SeededRandomness
 from tests.fakes.memory_queues import MemoryVisibility
 from tests.profile_world import ProfileWorld
@@ -66,6 +67,23 @@ def test_a_job_that_has_not_ended_is_looked_at_again(lane: Lane) -> None:
     lane.world.clock.sleep(5)
     assert lane.gets(look.body) == []
     assert lane.gets(look.body) == [], "a repeat finds nothing to do"
+
+
+def test_what_takes_longer_than_a_message_is_tried_is_left_to_the_upkeep(lane: Lane) -> None:
+    """A job that Klaviyo works on all day, and a sync through an outage, are nothing for the dead letters."""
+    lane.world.account.fake.services.switches.job_mode = "manual"
+    lane.world.drain()
+    look = lane.world.tasks.messages.pop().body
+    lane.world.starts_sync()
+    lane.world.account.goes_wrong(kind="status", operation="bulk_import_profiles", status=503, times=None)
+    assert list(lane.work([message(look, 1, MOST_TRIES - 1), message(WALK, 2, MOST_TRIES - 1)], context(300))) == [
+        "id-1",
+        "id-2",
+    ]
+    assert list(lane.work([message(look, 1, MOST_TRIES), message(WALK, 2, MOST_TRIES)], context(300))) == []
+    lane.world.tasks.messages.clear()
+    lane.world.clock.sleep(1801)
+    assert WakeSyncs(lane.world.jobs, lane.world.syncs, lane.world.tasks, lane.world.clock)(lane.world.candles.slug) > 1
 
 
 @pytest.mark.parametrize("body", ["", "[]", '{"job": "x"}', '{"program": ""}'])

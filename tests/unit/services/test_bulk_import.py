@@ -10,6 +10,7 @@ import pytest
 
 from loyalty.adapters.klaviyo import bulk_profiles
 from loyalty.adapters.klaviyo.payloads import encoded, profile_body
+from loyalty.contracts.deliveries import SyncTask
 from loyalty.domain.connection import ConnectionStatus
 from loyalty.domain.errors import Transient
 from loyalty.domain.ledger.commands import Adjust
@@ -315,6 +316,20 @@ def test_a_job_that_takes_long_is_not_woken_up_while_it_is_looked_at(world: Prof
         assert wake(world.candles.slug) == 0
     world.clock.sleep(1801)
     assert wake(world.candles.slug) == 1
+
+
+def test_a_sync_that_waits_for_klaviyo_is_not_woken_up_while_it_is_tried(world: ProfileWorld) -> None:
+    """R29: through an outage its one message is enough."""
+    wake = WakeSyncs(world.jobs, world.syncs, world.tasks, world.clock)
+    world.account.goes_wrong(kind="status", operation="bulk_import_profiles", status=503, times=None)
+    world.has(*names(5))
+    world.starts_sync()
+    world.tasks.messages.clear()
+    for _ in range(8):
+        world.clock.sleep(900)
+        assert isinstance(world.walks().trouble, Transient)
+        wake(world.candles.slug)
+    assert all(SyncTask.model_validate_json(message.body).job for message in world.tasks.messages)
 
 
 def test_no_time_left_means_a_message_for_the_rest(world: ProfileWorld) -> None:

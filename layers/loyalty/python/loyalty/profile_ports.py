@@ -103,8 +103,11 @@ class FullSyncs(Protocol):
             Conflict: it was moved on, or ended, by somebody else.
         """
 
-    def note(self, sync: FullSync, *, total: int | None = None, trouble: str = "") -> None:
-        """Keep how many members there are, if that is said, and what it waits for; nothing happens once it ended."""
+    def note(self, sync: FullSync, at: datetime, *, total: int | None = None, trouble: str = "") -> None:
+        """Keep that it was worked on, how many members there are, if that is said, and what it waits for.
+
+        Nothing happens once it ended.
+        """
 
     def end(self, sync: FullSync, state: SyncState, at: datetime) -> bool:
         """End a running one; False when it is not running any more."""

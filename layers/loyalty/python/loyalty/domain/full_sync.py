@@ -11,7 +11,7 @@ from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.member import Member, Standing
 
 STUCK_AFTER = timedelta(minutes=30)
-"""Whoever did not get on for that long has lost its message: no wait between two tries is longer."""
+"""What nobody worked on for that long has lost its message: no wait between two tries is longer."""
 
 
 class SyncState(StrEnum):
@@ -28,8 +28,8 @@ class FullSync:
 
     Members are walked in the order of their ids: everybody up to ``position`` has been sent or skipped, and everybody
     when it has ``walked_all``. ``total`` is unknown until they were counted. ``done`` and ``failed`` are those whose
-    job has ended; ``open_jobs`` have not. ``moved_at`` is when it last got on, ``trouble`` what
-    it waits for, "" while it gets on.
+    job has ended; ``open_jobs`` have not. ``moved_at`` is when a worker last got on with it or met trouble, ``trouble``
+    what it waits for, "" while it gets on.
     """
 
     program: ProgramSlug

@@ -15,15 +15,15 @@ from loyalty.domain.errors import Transient
 from loyalty.ports import Clock
 from loyalty.runtime.batch import Message, Return
 from loyalty.runtime.observability import count, logger, report, report_error
-from loyalty.services.deliver_events import DeliverEvents
+from loyalty.services.deliver_events import DeliverEvents, ProgramEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.follow_job import FollowJob
 from loyalty.services.replay_events import ReplayEvents
 from loyalty.services.walk_members import WalkMembers
 
 MOST_TRIES = 90
-"""After so many, about a day of trouble that passes, an event's message is let go: the mark stays, and the upkeep
-queues it again. So the dead letters hold what nobody understands, and nothing else."""
+"""After so many, about a day of trouble that passes, a message is let go: what is to be done stands in the table, and
+the upkeep queues it again. So the dead letters hold what nobody understands, and nothing else."""
 
 RESERVE = timedelta(seconds=20)
 """Kept of a function's time for the last call to Klaviyo to run into its time limit and for noting what was done."""
@@ -46,16 +46,13 @@ class EventsLane:
         read = {message: said.root for message, said in parsed.items()}
         readable = {message: said for message, said in read.items() if isinstance(said, OwedEvent)}
         done = self.deliver(list(readable.values()), until=_until(self.clock, context))
-        waiting: dict[OwedEvent, int | None] = {}
-        passing: set[OwedEvent] = set()
+        waiting: dict[OwedEvent, ProgramEvents] = {}
         for work in done:
             _tell(work.program, work.trouble)
             report(work)
-            waiting.update(dict.fromkeys(work.later.values(), work.retry_after))
-            passing.update(work.later.values() if isinstance(work.trouble, Transient) else ())
-        left = {message for message, owed in readable.items() if owed in passing and message.received >= MOST_TRIES}
-        count("EventsLeftToUpkeep", len(left))
-        back = {message: waiting[owed] for message, owed in readable.items() if owed in waiting and message not in left}
+            waiting.update(dict.fromkeys(work.later.values(), work))
+        asked = {message: waiting[owed] for message, owed in readable.items() if owed in waiting}
+        back = {message: work.retry_after for message, work in asked.items() if not _is_left(message, work.trouble)}
         steps = {message: said for message, said in read.items() if isinstance(said, ReplayStep)}
         return [*unreadable, *self.give_back(back | self._replayed(steps, context))]
 
@@ -87,7 +84,8 @@ class ProfilesLane:
             _tell(work.program, work.trouble)
             report(work)
             if work.trouble is not None:
-                back |= {message: work.retry_after for message, asked in readable.items() if asked == owed}
+                same = [message for message, asked in readable.items() if asked == owed]
+                back |= {each: work.retry_after for each in same if not _is_left(each, work.trouble)}
         return [*unreadable, *self.give_back(back)]
 
 
@@ -110,13 +108,13 @@ class SyncsLane:
                 walked = self.walk(task.program, until=until)
                 _tell(task.program, walked.trouble)
                 report(walked)
-                comes_back, retry_after = walked.trouble is not None, walked.retry_after
+                comes_back, retry_after, trouble = walked.trouble is not None, walked.retry_after, walked.trouble
             else:
                 followed = self.follow(task.program, task.job, until=until)
                 _tell(task.program, followed.trouble)
                 report(followed)
-                comes_back, retry_after = followed.comes_back, followed.retry_after
-            if comes_back:
+                comes_back, retry_after, trouble = followed.comes_back, followed.retry_after, followed.trouble
+            if comes_back and not _is_left(message, trouble):
                 back[message] = retry_after
         return [*unreadable, *self.give_back(back)]
 
@@ -137,6 +135,13 @@ def _parsed(messages: Sequence[Message], model: type[_ModelT]) -> tuple[dict[Mes
             logger.error("message not readable", extra={"message_id": message.id})
             unreadable.append(message.id)
     return readable, unreadable
+
+
+def _is_left(message: Message, trouble: Exception | None) -> bool:
+    """Whether a message that would come back once more is left to the upkeep."""
+    left = message.received >= MOST_TRIES and (trouble is None or isinstance(trouble, Transient))
+    count("MessagesLeftToUpkeep", int(left))
+    return left
 
 
 def _tell(program: str, trouble: Exception | None) -> None:

@@ -18,6 +18,7 @@ from loyalty.domain.errors import Conflict, LoyaltyError, Transient
 from loyalty.domain.full_sync import FullSync, SyncState, skip_reason
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost, KlaviyoRefused
+from loyalty.domain.moments import whole_milliseconds
 from loyalty.domain.profile_jobs import ProfileJob, SentProfile
 from loyalty.domain.program import Program
 from loyalty.domain.telling import profile_of
@@ -145,7 +146,7 @@ class WalkMembers:
         note_first_sync(self.programs, program.slug, FirstSync.NOT_STARTED, FirstSync.RUNNING)
         if sync.total is None:
             sync = replace(sync, total=self.roster.count(program.slug))
-            self.syncs.note(sync, total=sync.total)
+            self.syncs.note(sync, whole_milliseconds(self.clock.now()), total=sync.total)
         if sync.walked_all or self._sends_everybody(report, program, sync, until):
             self.finish(program.slug, until=until)
 
@@ -224,7 +225,7 @@ class WalkMembers:
         code = trouble.code if isinstance(trouble, LoyaltyError) else "internal_error"
         try:
             if sync := self.syncs.load(slug):
-                self.syncs.note(sync, trouble=code)
+                self.syncs.note(sync, whole_milliseconds(self.clock.now()), trouble=code)
         except LoyaltyError:
             return
 

@@ -97,11 +97,16 @@ class DynamoFullSyncs:
         if transact(self._client, [{"Update": move}, *counted]):
             raise Conflict("The full sync was moved on by another worker.", code="sync_moved")
 
-    def note(self, sync: FullSync, *, total: int | None = None, trouble: str = "") -> None:
-        """Keep how many members there are, if that is said, and what it waits for; nothing happens once it ended."""
-        values = {":id": sync.id, ":trouble": trouble, **_RUNNING} | ({":total": total} if total is not None else {})
-        counted = ", #total = :total" if total is not None else ""
-        self._change(sync.program, f"SET trouble = :trouble{counted}", values)
+    def note(self, sync: FullSync, at: datetime, *, total: int | None = None, trouble: str = "") -> None:
+        """Keep that it was worked on, how many members there are, if that is said, and what it waits for.
+
+        Nothing happens once it ended.
+        """
+        values: Item = {":id": sync.id, ":at": utc_text(at), ":trouble": trouble, **_RUNNING}
+        counted = ""
+        if total is not None:
+            values, counted = {**values, ":total": total}, ", #total = :total"
+        self._change(sync.program, f"SET moved_at = :at, trouble = :trouble{counted}", values)
 
     def end(self, sync: FullSync, state: SyncState, at: datetime) -> bool:
         """End a running one; False when it is not running any more."""
