@@ -15,11 +15,14 @@ from requests.auth import HTTPBasicAuth
 
 from loyalty.adapters.klaviyo.client import USER_AGENT, Timeouts
 from loyalty.domain.errors import LoyaltyError, Misconfigured
-from loyalty.domain.klaviyo_errors import GrantRefused, KlaviyoUnavailable
+from loyalty.domain.klaviyo_errors import GrantRefused, KlaviyoIncompatible, KlaviyoUnavailable
 from loyalty.domain.oauth import REQUIRED_SCOPES, Tokens, scope_text
 
 API_HOST, PEOPLE_HOST = "a.klaviyo.com", "www.klaviyo.com"
 """Klaviyo serves programs on one host and people on the other; any other endpoint serves both."""
+
+_GRANT_IS_OVER = frozenset({"invalid_grant", "invalid_grant_type"})
+"""Klaviyo says the latter, too, of a refresh token that is revoked or has expired."""
 
 _OUR_FAULT = frozenset({"invalid_client", "unauthorized_client"})
 _DEFAULT_SECONDS = 3600
@@ -71,15 +74,23 @@ class KlaviyoOAuth:
         """A new access token. When the connection breaks it is asked for once more: the first answer may be lost."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         try:
-            return _tokens_of(self._post("token", form))
+            return self._renewed(form)
         except KlaviyoUnavailable as trouble:
             if "cause" not in trouble.facts:
                 raise
-        return _tokens_of(self._post("token", form))
+        return self._renewed(form)
 
     def revoke(self, refresh_token: str) -> None:
         """End a grant."""
         self._post("revoke", {"token_type_hint": "refresh_token", "token": refresh_token})
+
+    def _renewed(self, form: dict[str, str]) -> Tokens:
+        try:
+            return _tokens_of(self._post("token", form))
+        except GrantRefused as refused:
+            if refused.facts["oauth_error"] in _GRANT_IS_OVER:
+                raise
+            raise KlaviyoIncompatible("Klaviyo does not know this refresh.", **refused.facts) from refused
 
     def _post(self, what: str, form: dict[str, str]) -> requests.Response:
         client_id, secret = self._app.client()
