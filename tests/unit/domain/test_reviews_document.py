@@ -9,10 +9,9 @@ from dataclasses import replace
 from loyalty.contracts.review_rule import ReviewRuleForm
 from loyalty.domain.oauth import REQUIRED_SCOPES
 from loyalty.domain.review_checks import CODES
-from loyalty.domain.review_rule import ReviewApp
 from loyalty.domain.unheard_reviews import conditions
 from tests.architecture.sources import ROOT
-from tests.builders import a_connection
+from tests.builders import a_connection, a_program
 
 DOCUMENT = ROOT / "docs" / "reviews.md"
 
@@ -42,5 +41,5 @@ def test_every_field_of_the_rule_is_explained() -> None:
 def test_what_stands_in_a_reviews_way_is_listed_in_its_order() -> None:
     """R113-R118."""
     connection = replace(a_connection(), scopes=tuple(REQUIRED_SCOPES))
-    found = conditions(ReviewApp.KLAVIYO_REVIEWS, connection, None)
+    found = conditions(a_program(connection=connection), None)
     assert first_cells("Why no points?") == [condition.why.code for condition in found]

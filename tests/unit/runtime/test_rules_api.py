@@ -18,7 +18,9 @@ from loyalty.domain.api_keys import Scope
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, Webhook
 from loyalty.domain.oauth import REQUIRED_SCOPES
 from loyalty.domain.program import Program
+from loyalty.domain.review_feeds import ReviewFeed
 from loyalty.domain.review_rule import ReviewApp, ReviewRule
+from loyalty.domain.reviews import ReviewSource
 from loyalty.runtime import http, program_api
 from loyalty.runtime.rules_api import RulesApi
 from loyalty.services.admit_caller import AdmitCaller, Admitted
@@ -242,10 +244,34 @@ def test_where_everything_works_the_answer_names_what_cannot_be_seen_from_here()
     ]
 
 
-@pytest.mark.parametrize("app", [ReviewApp.KLAVIYO_FLOW, ReviewApp.JUDGEME])
-def test_for_other_review_apps_the_connection_is_not_to_blame(app: ReviewApp) -> None:
-    said = Desk(None, ReviewRule(app=app)).why("unknown")
-    assert [each["code"] for each in said["conditions"]] == ["never_heard"]
+def test_what_an_earlier_connection_delivered_says_nothing_of_this_one() -> None:
+    """R113: after a disconnect and a new connection, until the first delivery."""
+    desk = Desk()
+    desk.notes.delivered(desk.program.slug, HEALTHY.connected_at - timedelta(seconds=1))
+    assert desk.why("unknown")["code"] == "nothing_received"
+
+
+def test_for_a_flow_the_connection_is_not_to_blame() -> None:
+    said = Desk(None, ReviewRule(app=ReviewApp.KLAVIYO_FLOW)).why("unknown")
+    assert [(each["code"], each["holds"]) for each in said["conditions"]] == [("never_heard", None)]
+
+
+@pytest.mark.parametrize(
+    ("feeds", "code"),
+    [
+        ((), "review_app_off"),
+        ((ReviewFeed(ReviewSource.JUDGEME, WRITTEN),), "review_app_off"),
+        ((ReviewFeed(ReviewSource.JUDGEME, WRITTEN, (b"sealed",)),), "never_heard"),
+    ],
+    ids=["never on", "off again", "on"],
+)
+def test_for_judgeme_its_own_access_is_to_blame(feeds: tuple[ReviewFeed, ...], code: str) -> None:
+    """R113, R188."""
+    desk = Desk(None, ReviewRule(app=ReviewApp.JUDGEME))
+    desk.world.programs.programs[desk.program.slug] = replace(desk.program, feeds=feeds)
+    said = desk.why("unknown")
+    assert said["code"] == code
+    assert [each["code"] for each in said["conditions"]] == ["review_app_off", "never_heard"]
 
 
 @pytest.mark.parametrize("review_id", ["%20", "x" * 201])

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from loyalty.domain.connection import Connection, ConnectionStatus
 from loyalty.domain.moments import utc_text
+from loyalty.domain.program import Program
 from loyalty.domain.review_checks import Refused
 from loyalty.domain.review_rule import ReviewApp
+from loyalty.domain.reviews import ReviewSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,28 @@ class Condition:
     holds: bool | None
 
 
-def conditions(app: ReviewApp, connection: Connection | None, last_delivery_at: datetime | None) -> list[Condition]:
-    """Everything that has to be so for a review to be heard of; the first one that does not hold explains silence."""
-    if app is not ReviewApp.KLAVIYO_REVIEWS:
-        return [_never_heard(_OTHER_APPS[app])]
+def conditions(program: Program, last_delivery_at: datetime | None) -> list[Condition]:
+    """Everything that has to be so for a review to be heard of; the first one that does not hold explains silence.
+
+    ``last_delivery_at`` is when Klaviyo delivered last, whichever connection that was.
+    """
+    match program.review_rule.app:
+        case ReviewApp.KLAVIYO_FLOW:
+            return [_never_heard(_LOOK_AT_FLOW)]
+        case ReviewApp.JUDGEME:
+            feed = program.feed_of(ReviewSource.JUDGEME)
+            is_on = feed is not None and feed.is_on
+            return [Condition(_REVIEW_APP_OFF, holds=is_on), _never_heard(_LOOK_AT_JUDGEME)]
+        case _:
+            return _of_klaviyo(program.connection, last_delivery_at)
+
+
+def _of_klaviyo(connection: Connection | None, last_delivery_at: datetime | None) -> list[Condition]:
     if connection is None or connection.status is ConnectionStatus.DISCONNECTED:
         return [Condition(_NOT_CONNECTED, holds=False)]
     since = utc_text(connection.connected_at)
+    if last_delivery_at is not None and last_delivery_at < connection.connected_at:
+        last_delivery_at = None
     return [
         Condition(_NOT_CONNECTED, holds=True),
         Condition(_ACCESS_LOST, holds=connection.status is not ConnectionStatus.ACCESS_LOST),
@@ -69,12 +86,15 @@ _NOT_INSTALLED = Refused(
 _WEBHOOK_DISABLED = Refused(
     "webhook_disabled",
     "The webhook for reviews is switched off in Klaviyo.",
-    "Switch it on in Klaviyo, or reconnect; it is also switched on again by the daily upkeep.",
+    "Switch it on in Klaviyo, or reconnect; it is also switched on again within the hour.",
 )
-_OTHER_APPS = {
-    ReviewApp.KLAVIYO_FLOW: "Look in Klaviyo whether the flow's webhook ran for this customer, and how it went.",
-    ReviewApp.JUDGEME: "Look in Judge.me whether its webhook for new reviews is on and leads to this program.",
-}
+_REVIEW_APP_OFF = Refused(
+    "review_app_off",
+    "Judge.me is not switched on for this program, so what it delivers is turned away.",
+    "Switch it on with the secret that it signs with: PUT .../review-apps/judgeme.",
+)
+_LOOK_AT_FLOW = "Look in Klaviyo whether the flow's webhook ran for this customer, and how it went."
+_LOOK_AT_JUDGEME = "Look in Judge.me whether its webhook for new reviews is on and leads to this program."
 
 
 def _missing_scopes(connection: Connection) -> Refused:

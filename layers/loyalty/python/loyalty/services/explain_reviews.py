@@ -53,5 +53,4 @@ class ExplainReviews:
 
     def _unheard(self, program: Program, review_id: str) -> ReviewDecisionDocument:
         last_delivery_at = self.notes.last_seen(program.slug).delivery_at if program.connection else None
-        found = conditions(program.review_rule.app, program.connection, last_delivery_at)
-        return ReviewDecisionDocument.unheard(review_id, found)
+        return ReviewDecisionDocument.unheard(review_id, conditions(program, last_delivery_at))
