@@ -38,6 +38,7 @@ def test_the_whole_life_of_a_connection(merchant: Merchant, stack: Stack, klaviy
     assert (health["status"], health["mode"], health["account_id"]) == ("connected", "oauth", merchant.account)
     assert (health["missing_scopes"], health["capabilities"]["reviews"]) == ([], True)
     assert [webhook["id"] for webhook in merchant.webhooks()] == [health["webhook"]["id"]]
+    assert_it_is_among_the_integrations(merchant)
 
     assert_samples_make_metrics_known(merchant)
     assert_nobody_hears_before_the_first_sync(merchant)
@@ -76,6 +77,12 @@ def test_the_whole_life_of_a_connection(merchant: Merchant, stack: Stack, klaviy
     installs = [each for each in klaviyo.get("/installs")["installs"] if each["account"] == merchant.account]
     assert len([each for each in installs if each["refresh_token"]]) == 1
     assert_no_secret_is_readable(merchant, stack, klaviyo)
+
+
+def assert_it_is_among_the_integrations(merchant: Merchant) -> None:
+    """R23: with its status and the address of its own page."""
+    klaviyo = {"name": "klaviyo", "status": "connected", "href": f"/v1/programs/{merchant.slug}/klaviyo"}
+    assert merchant.asks("GET", "/integrations") == (200, {"integrations": [klaviyo]})
 
 
 def assert_samples_make_metrics_known(merchant: Merchant) -> None:
