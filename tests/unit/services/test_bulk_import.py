@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,11 +14,13 @@ from loyalty.adapters.klaviyo.payloads import encoded, profile_body
 from loyalty.contracts.deliveries import SyncTask
 from loyalty.domain.connection import ConnectionStatus
 from loyalty.domain.errors import Transient
+from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Adjust
 from loyalty.domain.ledger.member import Member, Profile
 from loyalty.domain.profile_jobs import DOUBT
 from loyalty.services import deliver_profiles
 from loyalty.services.wake_syncs import WakeSyncs
+from tests.fakes.memory_ledger import MemoryLedger
 from tests.profile_world import ProfileWorld
 
 FEW = 3
@@ -53,6 +56,27 @@ def test_a_few_are_sent_one_by_one_and_many_as_jobs(world: ProfileWorld) -> None
     world.lets_work()
     assert world.account.profiles() == world.newest()
     assert world.account.calls("bulk_import_profiles") == 3
+
+
+def test_a_job_reads_what_it_may_hold_however_much_is_owed(
+    world: ProfileWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And however much was sent before it in the same run."""
+    monkeypatch.setattr(deliver_profiles, "MANY", 10)
+    read: list[int] = []
+
+    class Counting(MemoryLedger):
+        def members(self, program: ProgramSlug, member_ids: Iterable[MemberId]) -> dict[MemberId, Member]:
+            found = super().members(program, member_ids)
+            read.append(len(found))
+            return found
+
+    world.uses(Counting())
+    world.has_many(79, owed=True)
+    assert world.drain().counts["ProfileJobsSubmitted"] == 10
+    assert max(read) == 10
+    world.lets_work()
+    assert world.account.profiles() == world.newest()
 
 
 def test_a_rest_below_many_is_sent_one_by_one(world: ProfileWorld) -> None:

@@ -146,7 +146,8 @@ class DeliverProfiles:
         ids = self._ids(run.slug, run.first_sync, limit=limit)
         if run.in_bulk and len(ids) >= limit:
             ids = self._ids(run.slug, run.first_sync, limit=MANY + len(run.handled))
-        newest = self.outbox.members(run.slug, ids)
+        fresh = [each for each in ids if each not in run.handled][:MANY]
+        newest = self.outbox.members(run.slug, fresh or ids)
         return [newest[each] for each in ids if each in newest and run.handled.get(each) != newest[each].version]
 
     def _ids(self, slug: ProgramSlug, first_sync: FullSync | None, *, limit: int) -> list[MemberId]:
