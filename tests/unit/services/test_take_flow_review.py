@@ -93,6 +93,7 @@ def test_flow_and_webhook_name_a_review_alike(endpoint: Endpoint) -> None:
         ({"rating": 4}, {"rating": 4}),
         ({"rating": ""}, {"rating": None}),
         ({"rating": 4.0}, {"rating": 4}),
+        ({"rating": "4.0"}, {"rating": 4}),
         ({"verified": True}, {"verified": True}),
         ({"verified": "False"}, {"verified": False}),
         ({"verified": ""}, {"verified": False}),
@@ -106,6 +107,9 @@ def test_flow_and_webhook_name_a_review_alike(endpoint: Endpoint) -> None:
         ({"submitted_at": ""}, {"submitted_at": START}),
         ({"submitted_at": "2026-08-20 14:03:11+00:00"}, {"submitted_at": datetime(2026, 8, 20, 14, 3, 11, tzinfo=UTC)}),
         ({"submitted_at": 1787234591}, {"submitted_at": datetime(2026, 8, 20, 14, 3, 11, tzinfo=UTC)}),
+        ({"submitted_at": "1787234591"}, {"submitted_at": datetime(2026, 8, 20, 14, 3, 11, tzinfo=UTC)}),
+        ({"product_url": f"https://x/{'y' * 600}"}, {"product_url": f"https://x/{'y' * 490}"}),
+        ({"product": "y" * 201}, {"product": "y" * 200}),
         ({"review_id": "", "event_id": f"rating-{NAME}"}, {"review_key": NAME, "other_keys": ()}),
         ({"review_id": "None", "event_id": f"rating-{NAME}"}, {"review_key": NAME}),
         ({"review_id": "42", "event_id": f"review-{NAME}"}, {"review_key": "42", "other_keys": (NAME,)}),
@@ -128,8 +132,10 @@ def test_what_klaviyo_renders_is_read(endpoint: Endpoint, sent: dict[str, Any], 
         ({"text_length": "{{ event.review_content|length }}"}, "unrendered_template"),
         ({"submitted_at": "{{ event.datetime }}"}, "unrendered_template"),
         ({"rating": "6"}, "invalid_rating"),
+        ({"rating": "4.5"}, "invalid_rating"),
         ({"text_length": "many"}, "invalid_length"),
         ({"submitted_at": "soon"}, "invalid_time"),
+        ({"submitted_at": "1787"}, "invalid_time"),
         ({"email": "nobody"}, "invalid_email"),
         ({"review_id": "", "event_id": " "}, "no_review_id"),
         ({"stars": 5}, "extra_forbidden"),
@@ -188,12 +194,17 @@ def test_what_the_builder_gives_is_taken_as_klaviyo_renders_it(endpoint: Endpoin
     rendered = built.body.replace("{{ person.email }}", event["review_email"])
     rendered = rendered.replace("{{ event.review_content|length }}", str(len(event["review_content"])))
     rendered = rendered.replace("{{ event|lookup:'$event_id' }}", event["$event_id"])
+    rendered = rendered.replace("{{ event.structured_product.url }}", event["structured_product"]["url"])
+    rendered = rendered.replace("{{ event.product.id }}", "")
     for name, value in event.items():
         rendered = rendered.replace(f"{{{{ event.{name} }}}}", str(value))
     assert endpoint.post(rendered).status == 202
     (message,) = endpoint.taken
     assert (message.review_key, message.rating, message.verified) == (NAME, 5, True)
     assert (message.text_length, message.status) == (len(TEXT), "pending")
+    told = read_review("candles", a_review_event(1), digester(endpoint.program))
+    assert isinstance(told, ReviewMessage)
+    assert (message.product_url, message.product_key) == (told.product_url, told.product_key)
 
 
 def test_seventeen_retries_are_the_same_message(endpoint: Endpoint) -> None:

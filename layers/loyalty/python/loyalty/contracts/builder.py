@@ -137,6 +137,8 @@ _SUBMITTED_REVIEW = {
     "has_media": "{{ event.review_has_media }}",
     "status": "{{ event.review_status }}",
     "text_length": "{{ event.review_content|length }}",
+    "product_url": "{{ event.structured_product.url }}",
+    "product_id": "{{ event.product.id }}",
 }
 """What a flow tells of a review: nothing that a customer or a product can put a quotation mark into."""
 

@@ -100,8 +100,8 @@ class FlowReviewForm(Form):
     status: Annotated[Word, Field(max_length=LONGEST_NAME, examples=["published"])] = ""
     content: Annotated[Text, Field(max_length=LONGEST_TEXT, description="The text; it is counted and not kept.")] = ""
     text_length: Length = None
-    product: Annotated[Word, Field(max_length=LONGEST_NAME, examples=["Candle"])] = ""
-    product_url: Annotated[Word, Field(max_length=LONGEST_URL)] = ""
+    product: Annotated[Word, Field(examples=["Candle"])] = ""
+    product_url: Word = ""
     product_id: Annotated[Word, Field(max_length=LONGEST_NAME)] = ""
     submitted_at: When = None
 
@@ -146,8 +146,8 @@ def read_flow_review(program: str, body: bytes, digest_text: DigestText, now: da
         text_length=len(text) or int(form.text_length or 0),
         text_digest=text_digest(text, digest_text),
         has_media=truth_of(form.has_media),
-        product=title,
-        product_url=url,
+        product=title[:LONGEST_NAME],
+        product_url=url[:LONGEST_URL],
         submitted_at=moment_of(form.submitted_at) if form.submitted_at else now,
         way=ReviewWay.FLOW,
         other_keys=tuple(names[1:]),

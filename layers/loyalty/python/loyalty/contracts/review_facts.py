@@ -25,6 +25,8 @@ DigestText = Callable[[str], str]
 _PREFIXED_ID = re.compile(r"(?:(?:review|rating)-)?([0-9a-f]{32})", re.IGNORECASE)
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _PRODUCT = re.compile(r".*(/products/[^/]+)")
+_SECONDS = re.compile(r"[0-9]{9,10}")
+_STARS = {word: stars for stars in range(1, 6) for word in (f"{stars}", f"{stars}.0")}
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
@@ -103,8 +105,8 @@ def rating_of(value: object, name: str) -> int | None:
             pass
         case int() | float() if value in (1, 2, 3, 4, 5):
             return int(value)
-        case str() if value.strip() in {"1", "2", "3", "4", "5"}:
-            return int(value)
+        case str() if value.strip() in _STARS:
+            return _STARS[value.strip()]
     raise Invalid(f"{name} is not a whole number from 1 to 5.", code="invalid_rating")
 
 
@@ -114,7 +116,7 @@ def truth_of(value: object) -> bool:
 
 
 def moment_of(*values: object) -> datetime:
-    """The first time among these that can be read, as ISO 8601 or as seconds since 1970.
+    """The first time among these that can be read, as ISO 8601 or as seconds since 1970, these also as a word.
 
     Raises:
         Invalid: ``invalid_time``.
@@ -146,6 +148,8 @@ def _from_text(value: object) -> datetime | None:
 
 
 def _from_epoch(value: object) -> datetime | None:
+    if isinstance(value, str) and _SECONDS.fullmatch(value.strip()):
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
