@@ -77,7 +77,7 @@ class Office:
         self.authorize = AuthorizeProgram(
             establish, self.account.oauth, self.account.app, self.vault, self.clock, randomness
         )
-        self.disconnect = DisconnectAccount(self.programs, self.klaviyo, self.keeper, self.account.oauth, self.vault)
+        self.disconnect = DisconnectAccount(self.programs, self.klaviyo, self.account.oauth, self.vault, self.clock)
         self.ledger = MemoryLedger()
         self.events, self.profiles = MemoryQueue(), MemoryQueue()
         self.requeue = RequeueOwed(self.ledger, self.events, self.profiles, self.clock)

@@ -8,6 +8,7 @@ from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY
 from loyalty.domain.connection import ConnectionStatus
 from loyalty.domain.errors import Invalid, StateForbids
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost
+from loyalty.domain.reviews import ReviewSource
 from tests.connection_world import CANDLES, Office
 
 
@@ -39,6 +40,42 @@ def test_webhook_and_grant_go_and_nothing_else_is_touched_at_klaviyo(office: Off
     assert (after.status, after.credential, after.tokens) == (ConnectionStatus.DISCONNECTED, b"", None)
     with pytest.raises(KlaviyoAccessLost):
         office.klaviyo.open(office.programs.programs[CANDLES])
+
+
+@pytest.mark.parametrize("hours", [0, 2], ids=["token good", "token over"])
+def test_sending_stops_before_klaviyo_is_asked_anything(office: Office, hours: int) -> None:
+    """R20: so however long Klaviyo takes, the program is disconnected."""
+    office.clock.sleep(hours * 3600)
+    states: list[ConnectionStatus] = []
+    office.account.wire.before = lambda: states.append(office.connection().status)
+    done = office.disconnect(CANDLES, confirmed=True)
+    assert set(states) == {ConnectionStatus.DISCONNECTED}
+    assert (done.webhooks_deleted, done.access_revoked) == (True, True)
+    assert (office.webhooks(), office.grants()) == ([], 0)
+
+
+@pytest.mark.parametrize(("hours", "calls"), [(0, 1), (2, 2)], ids=["token good", "token over"])
+def test_a_klaviyo_that_says_nothing_is_not_waited_for_again_and_again(office: Office, hours: int, calls: int) -> None:
+    """Each silence takes up to 18 seconds, and the request has 28."""
+    office.clock.sleep(hours * 3600)
+    office.account.goes_wrong(kind="hang", times=None)
+    before = len(office.account.wire.headers)
+    done = office.disconnect(CANDLES, confirmed=True)
+    assert (done.webhooks_deleted, done.access_revoked) == (False, False)
+    assert len(office.account.wire.headers) - before == calls
+
+
+def test_a_webhook_that_stayed_behind_is_not_listened_to(office: Office) -> None:
+    """R20, R112: until the program is connected again."""
+    (webhook,) = office.connection().webhooks
+    office.account.goes_wrong(operation="delete_webhook", kind="status", status=500, times=None)
+    office.disconnect(CANDLES, confirmed=True)
+    program = office.programs.programs[CANDLES]
+    assert (office.webhooks(), office.connection().webhooks) == ([webhook.id], (webhook,))
+    assert (program.review_secrets(ReviewSource.KLAVIYO, webhook.id), program.all_review_secrets) == ((), frozenset())
+    office.clock.sleep(60)
+    office.connects()
+    assert office.programs.programs[CANDLES].review_secrets(ReviewSource.KLAVIYO, webhook.id) == webhook.secrets
 
 
 def test_connecting_again_leaves_one_credential_and_one_webhook(office: Office) -> None:

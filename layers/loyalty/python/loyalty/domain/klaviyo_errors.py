@@ -67,6 +67,11 @@ class KlaviyoUnavailable(Transient):
 
     code = "klaviyo_unavailable"
 
+    @property
+    def is_silence(self) -> bool:
+        """True where no answer came that could be read, named as ``cause``: the call may have been carried out."""
+        return "cause" in self.facts
+
 
 class KlaviyoAccessLost(Misconfigured):
     """The merchant has to reconnect. What Klaviyo is owed stays owed; calling again is pointless (R16, R17)."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 
 from loyalty.domain.adjustments import AdjustmentRule
-from loyalty.domain.connection import Connection
+from loyalty.domain.connection import Connection, Webhook
 from loyalty.domain.email_channels import EmailChannel, EmailType
 from loyalty.domain.identity import Email, MemberId, ProgramSlug, member_id_for
 from loyalty.domain.ledger.entry import Delivery, DeliveryState
@@ -70,15 +70,18 @@ class Program:
         if source is not ReviewSource.KLAVIYO:
             feed = self.feed_of(source)
             return feed.secrets if feed else ()
-        webhooks = self.connection.webhooks if self.connection else ()
-        return tuple(secret for webhook in webhooks if webhook.id == webhook_id for secret in webhook.secrets)
+        return tuple(secret for webhook in self._webhooks if webhook.id == webhook_id for secret in webhook.secrets)
 
     @property
     def all_review_secrets(self) -> frozenset[bytes]:
         """Every secret that ``review_secrets`` may give."""
-        webhooks = self.connection.webhooks if self.connection else ()
-        secrets = [each.secrets for each in webhooks] + [each.secrets for each in self.feeds]
+        secrets = [each.secrets for each in self._webhooks] + [each.secrets for each in self.feeds]
         return frozenset(chain.from_iterable(secrets))
+
+    @property
+    def _webhooks(self) -> tuple[Webhook, ...]:
+        """Klaviyo's webhooks that are listened to: one that outlived a disconnect is not (R20)."""
+        return self.connection.webhooks if self.connection and self.connection.is_owed else ()
 
     @property
     def is_connected(self) -> bool:

@@ -57,9 +57,7 @@ def serve_connection(settings: KlaviyoConnectionSettings) -> ServeConnection:
         admit=journey.admit,
         authorize=journey.authorize,
         by_key=ConnectByKey(establish, access.vault, access.clock),
-        disconnect_account=DisconnectAccount(
-            access.programs, access.klaviyo, access.keeper, access.oauth, access.vault
-        ),
+        disconnect_account=DisconnectAccount(access.programs, access.klaviyo, access.oauth, access.vault, access.clock),
         health=ConnectionHealth(_outbox(settings), _notes(settings), _sent(settings), _reconciliations(settings)),
         resume=journey.resume,
         feeds=KeepReviewFeeds(

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from loyalty.connection_ports import Credentials, OAuthServer
-from loyalty.domain.connection import Connection, leaving
+from loyalty.connection_ports import OAuthServer
+from loyalty.domain.connection import Connection, Webhook, leaving
 from loyalty.domain.errors import Conflict, Invalid, LoyaltyError, NotFound, StateForbids
 from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.klaviyo_errors import KlaviyoAccessLost, KlaviyoUnavailable
 from loyalty.domain.program import Program
-from loyalty.ports import Klaviyo, ProgramStore, Vault
-from loyalty.services.review_webhook_registration import removed
+from loyalty.ports import Clock, Klaviyo, KlaviyoApi, ProgramStore, Vault
 
 TRIES = 5
 
@@ -51,9 +51,9 @@ class DisconnectAccount:
 
     programs: ProgramStore
     klaviyo: Klaviyo
-    credentials: Credentials
     oauth: OAuthServer
     vault: Vault
+    clock: Clock
 
     def __call__(self, slug: ProgramSlug, *, confirmed: bool) -> Disconnected:
         """Disconnect a program.
@@ -66,14 +66,8 @@ class DisconnectAccount:
         """
         if not confirmed:
             raise Invalid('Say {"confirm": true}: Klaviyo will hear of nothing any more.', code="confirmation_missing")
-        program = self._program(slug)
-        _connection_of(program)
-        secret = self._secret(program)
         before, stored = self._leave(self._program(slug))
-        left = stored.webhooks
-        if secret:
-            left = removed(self.klaviyo.holding(slug, before.mode, secret), stored)
-        revoked = self._revoke(slug, before)
+        left, revoked = self._clear_up(slug, before)
         with suppress(LoyaltyError):
             if left != stored.webhooks:
                 self.programs.save_connection(slug, replace(stored, webhooks=left))
@@ -89,27 +83,65 @@ class DisconnectAccount:
                 program = self._program(program.slug)
         raise Conflict("The connection keeps changing.", code="connection_changed")
 
-    def _secret(self, program: Program) -> str:
-        """What to delete the webhook with; "" where access is lost or cannot be had now."""
-        try:
-            return self.credentials.current(program)
-        except LoyaltyError:
-            return ""
+    def _clear_up(self, slug: ProgramSlug, before: Connection) -> tuple[tuple[Webhook, ...], bool]:
+        """Delete the webhooks and revoke the grant; webhooks that may still be there, and whether it is revoked.
 
-    def _revoke(self, slug: ProgramSlug, before: Connection) -> bool:
-        if before.tokens is None:
-            return False
+        Once Klaviyo says nothing at all it is left alone, since every further call would wait as long.
+        """
+        left = before.webhooks
         try:
-            self.oauth.revoke(self.vault.decrypt(slug, before.tokens.refresh))
+            secret, refresh = self._access(slug, before)
+            api = self.klaviyo.holding(slug, before.mode, secret)
+            for webhook in before.webhooks:
+                if _is_deleted(api, webhook):
+                    left = tuple(each for each in left if each != webhook)
+            if refresh:
+                self.oauth.revoke(refresh)
         except LoyaltyError:
-            return False
-        return True
+            return left, False
+        return left, bool(refresh)
+
+    def _access(self, slug: ProgramSlug, before: Connection) -> tuple[str, str]:
+        """A secret that still works, and the refresh token to revoke; a private key has none.
+
+        Nobody else uses the grant any more, so a token that is over is refreshed without further ado.
+
+        Raises:
+            KlaviyoAccessLost, GrantRefused: there is no access any more.
+            KlaviyoUnavailable, Misconfigured, Transient: it cannot be had now.
+        """
+        if not before.is_usable:
+            raise KlaviyoAccessLost("Access to Klaviyo was lost before the disconnect.")
+        if before.tokens is None:
+            return self.vault.decrypt(slug, before.credential), ""
+        refresh = self.vault.decrypt(slug, before.tokens.refresh)
+        if self.clock.now() < before.tokens.expires_at:
+            return self.vault.decrypt(slug, before.credential), refresh
+        tokens = self.oauth.refresh(refresh)
+        return tokens.access, tokens.refresh or refresh
 
     def _program(self, slug: ProgramSlug) -> Program:
         program = self.programs.load(slug)
         if program is None:
             raise NotFound("There is no such program.", code="unknown_program", program=slug)
         return program
+
+
+def _is_deleted(api: KlaviyoApi, webhook: Webhook) -> bool:
+    """Delete a webhook, if Klaviyo plays along.
+
+    Raises:
+        KlaviyoUnavailable: Klaviyo says nothing.
+    """
+    try:
+        api.delete_webhook(webhook.id)
+    except KlaviyoUnavailable as trouble:
+        if trouble.is_silence:
+            raise
+        return False
+    except LoyaltyError:
+        return False
+    return True
 
 
 def _connection_of(program: Program) -> Connection:

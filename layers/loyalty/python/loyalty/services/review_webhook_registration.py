@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from loyalty.domain.connection import Connection, Webhook
-from loyalty.domain.errors import LoyaltyError
+from loyalty.domain.connection import Webhook
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoForbidden, KlaviyoIncompatible, KlaviyoRefused, KlaviyoUnavailable
 from loyalty.ports import KlaviyoApi, Randomness, RegisteredWebhook, Vault
@@ -102,17 +101,6 @@ class RegisterReviewWebhook:
             webhook_id = fresh[0].id
         webhook = Webhook(webhook_id, topics, (sealed,))
         return Registration(detected=True, allowed=True, webhooks=(webhook,), created=webhook_id)
-
-
-def removed(api: KlaviyoApi, connection: Connection) -> tuple[Webhook, ...]:
-    """Delete a connection's webhooks as far as Klaviyo plays along; those that may still be there."""
-    left = []
-    for webhook in connection.webhooks:
-        try:
-            api.delete_webhook(webhook.id)
-        except LoyaltyError:
-            left.append(webhook)
-    return tuple(left)
 
 
 def _is_ours(listed: RegisteredWebhook, slug: ProgramSlug, url: str, known: Sequence[Webhook]) -> bool:

@@ -76,7 +76,7 @@ class KlaviyoOAuth:
         try:
             return self._renewed(form)
         except KlaviyoUnavailable as trouble:
-            if "cause" not in trouble.facts:
+            if not trouble.is_silence:
                 raise
         return self._renewed(form)
 
