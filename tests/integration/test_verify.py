@@ -23,6 +23,7 @@ from loyalty.domain.ledger.decisions import Refusal
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Source
 from loyalty.domain.ledger.expiry import AfterEarning, Period
 from loyalty.domain.ledger.terms import Terms
+from loyalty.domain.ledger.verify import Finding
 from loyalty.domain.program import Program
 from loyalty.ports import Receipt
 from loyalty.services.erase_member import EraseMember
@@ -67,13 +68,21 @@ class World:
         original = self.store.entry(self.program.slug, sarah, spent.seq)
         assert original is not None
         self.post(SARAH, Reverse(original, 5), key="refund")
-        story = Narrative(Source("test"), "tester", self.clock.now())
-        profile = {"phone": "+4915112345678", "external_id": "c-1", "email": "sarah@klaviyo-demo.com"}
-        IdentifyMember(self.ledger)(self.program, SARAH, profile, key=CommandKey("test", "who"), narrative=story)
+        self.identify(SARAH, phone="+4915112345678", external_id="c-1", email="sarah@klaviyo-demo.com")
         entry = self.store.entry(self.program.slug, sarah, 1)
         assert entry is not None
         DynamoOutbox(self.client, TABLE).mark_event(entry, Delivery(DeliveryState.SENT, self.clock.now()))
         return sarah
+
+    def merge(self, ending: MemberId, staying: MemberId) -> None:
+        outcome = MergeMembers(self.ledger)(self.program, ending, staying, actor="operator")
+        assert isinstance(outcome, Receipt), outcome
+
+    def identify(self, address: Address, **profile: str) -> None:
+        story = Narrative(Source("test"), "tester", self.clock.now())
+        IdentifyMember(self.ledger)(
+            self.program, address, profile, key=CommandKey("test", repr(profile)), narrative=story
+        )
 
     def items(self) -> list[dict[str, Any]]:
         return [plain(item) for item in self.client.scan(TableName=TABLE)["Items"]]
@@ -84,6 +93,10 @@ class World:
 
     def put(self, item: dict[str, Any]) -> None:
         self.client.put_item(TableName=TABLE, Item=wire(item))
+
+    def damages(self, *member_ids: MemberId) -> list[Finding]:
+        """What is wrong with these members' items, whatever else there is."""
+        return [finding for each in member_ids for finding in self.audit.check(self.program, each).findings]
 
     def findings(self, member_id: MemberId) -> list[str]:
         found = self.audit.check(self.program, member_id).findings or tuple(self.audit.strays(self.program))
@@ -212,3 +225,52 @@ def test_merged_members_keep_both_histories_and_the_sum_of_points(world: World) 
     assert world.findings(sarah) == []
     assert world.findings(bill) == []
     assert "sarah" not in repr(world.readable())
+
+
+def test_what_a_merged_member_left_behind_is_watched_too(world: World) -> None:
+    """Its external id leads to the one that goes on; its entries say what was reversed of them, wherever that was."""
+    sarah, bill = world.live(), world.post(BILL, Earn(40)).member_id
+    world.identify(BILL, external_id="c-2")
+    world.merge(sarah, bill)
+    earned = world.store.entry(world.program.slug, sarah, 1)
+    assert earned is not None
+    world.post(BILL, Reverse(earned, 10))
+    assert world.damages(sarah, bill) == []
+    behind = [item for item in world.items() if item["member_id"] == sarah and item["type"] in ("alias", "entry")]
+    for item in behind:
+        attributes = set(item) - {"pk", "sk"} if item["type"] == "alias" else {"reversals"} & set(item)
+        for attribute in sorted(attributes):
+            without = {name: value for name, value in item.items() if name != attribute}
+            for variant in (item | {attribute: damaged(item[attribute])}, without):
+                world.put(variant)
+                assert world.damages(sarah, bill), (item["pk"], item["sk"], attribute)
+        if item["type"] == "alias":
+            world.client.delete_item(TableName=TABLE, Key=wire({"pk": item["pk"], "sk": item["sk"]}))
+            assert world.damages(sarah, bill), item
+        world.put(item)
+
+
+def test_a_lost_mark_of_a_reversal_after_a_merge_is_restored(world: World) -> None:
+    """R167: without it, the same points could be taken back twice."""
+    sarah, bill = (world.post(address, Earn(40)).member_id for address in (SARAH, BILL))
+    world.merge(sarah, bill)
+    earned = world.store.entry(world.program.slug, sarah, 1)
+    assert earned is not None
+    world.post(BILL, Reverse(earned))
+    (marked,) = [item for item in world.items() if "reversals" in item]
+    world.put({name: value for name, value in marked.items() if name != "reversals"})
+    assert world.findings(sarah) == ["entry 1: reversals: is not what the journal says"]
+    assert world.audit.rebuild(world.program, sarah) == ["entry 1"]
+    assert marked in world.items()
+
+
+def test_identities_that_went_through_several_merges_are_in_order(world: World) -> None:
+    """W13: taken over twice, then given up; the pointer goes on leading to whoever had it first."""
+    sarah, bill = world.live(), world.post(BILL, Earn(40)).member_id
+    ann = world.post(Address("email", "ann@klaviyo-demo.com"), Earn(5)).member_id
+    world.merge(sarah, bill)
+    world.merge(bill, ann)
+    assert world.damages(sarah, bill, ann) == []
+    world.identify(Address("external_id", "c-1"), external_id="c-9", phone="")
+    assert world.ledger.find(world.program, Address("external_id", "c-1")) is None
+    assert world.damages(sarah, bill, ann) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,9 @@ from loyalty.adapters.dynamodb.codec import Item, entry_of, plain, wire
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.transactions import redirect_item
 from loyalty.domain.errors import Conflict, Rejected
-from loyalty.domain.identity import Email, MemberId, ProgramSlug, split_entry_id
+from loyalty.domain.identity import Email, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import RETENTION_DAYS
-from loyalty.domain.ledger.entry import Entry, EntryKind, Reversal
+from loyalty.domain.ledger.entry import Entry
 from loyalty.domain.ledger.verify import Finding, Proof, prove
 from loyalty.domain.program import Program
 from loyalty.ports import Clock, MemberReport
@@ -110,44 +109,34 @@ class DynamoAudit:
         """Each item that must exist, with what is stored in its place and a name for people."""
         stored_member = items.get("MEMBER")
         yield expected.member(program, proof.member, stored_member or {}), stored_member, "member"
-        marks = self._reversals(program, journal)
+        heirs = self._heirs(program, journal)
+        marks = expected.reversals([*journal, *heirs])
         for entry in journal:
             item = items[keys.entry_sk(entry.seq)]
-            yield expected.entry(entry, marks[entry.seq], item), item, f"entry {entry.seq}"
+            yield expected.entry(entry, marks[entry.id], item), item, f"entry {entry.seq}"
             if (record := expected.record(program, entry)) is not None:
                 stored = self._get(record["pk"], record["sk"])
                 if stored is not None or not _may_be_forgotten(entry, record, self._clock.now()):
                     yield record, stored, f"record of entry {entry.seq}"
-        for alias in expected.aliases(program, proof.member):
+        for alias in expected.aliases(program, proof.member, heirs):
             stored = self._get(alias["pk"], alias["sk"])
-            if stored and stored.get("member_id") in expected.merged_ids(journal):
-                alias["member_id"] = stored["member_id"]
+            holder = MemberId(str(stored.get("member_id"))) if stored else proof.member.member_id
+            if holder != proof.member.member_id and self._ends_at(program, holder, proof.member.member_id):
+                alias["member_id"] = holder
             yield alias, stored, f"alias {alias['kind']}"
 
-    def _reversals(self, program: Program, journal: Sequence[Entry]) -> dict[int, dict[str, Reversal]]:
-        """The marks each entry must carry.
+    def _heirs(self, program: Program, journal: Sequence[Entry]) -> list[Entry]:
+        """The entries of whoever a merged member went into, and of whoever that one did."""
+        heirs: list[Entry] = []
+        while (into := expected.merged_into(journal)) and into not in {entry.member_id for entry in heirs}:
+            journal, _ = _readable(self._partition(program, into))
+            heirs += journal
+        return heirs
 
-        Those of this journal's own reversals, and those that another member's entries confirm: a reversal is posted
-        where the member lives now, which after a merge is elsewhere.
-        """
-        marks: dict[int, dict[str, Reversal]] = defaultdict(dict)
-        for entry in journal:
-            if entry.kind is EntryKind.REVERSE:
-                origin, seq = split_entry_id(entry.effect.reverses)
-                if origin == entry.member_id:
-                    marks[seq].update([expected.reversal_key(entry)])
-            for mark in entry.reversals.values():
-                if mark.member_id != entry.member_id:
-                    marks[entry.seq].update(self._confirmed(program, mark, entry))
-        return marks
-
-    def _confirmed(self, program: Program, mark: Reversal, original: Entry) -> dict[str, Reversal]:
-        key = keys.entry(program.slug, mark.member_id, mark.seq)
-        stored = self._get(key.pk, key.sk)
-        reversing = entry_of(stored) if stored else None
-        if reversing is None or reversing.effect.reverses != original.id:
-            return {}
-        return dict([expected.reversal_key(reversing)])
+    def _ends_at(self, program: Program, start: MemberId, end: MemberId) -> bool:
+        """Whether a member was merged into another, directly or not."""
+        journal, _ = _readable(self._partition(program, start))
+        return any(entry.member_id == end for entry in self._heirs(program, journal))
 
     def _replace(self, program: Program, wanted: Item, stored: Item | None, last: int, member_id: MemberId) -> None:
         next_entry = keys.entry(program.slug, member_id, last + 1)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import Item, entry_item, member_item, record_item, refusal_check
 from loyalty.adapters.dynamodb.transactions import alias_item
+from loyalty.domain.identity import MemberId
 from loyalty.domain.ledger.commands import NATURAL
 from loyalty.domain.ledger.due import next_due
 from loyalty.domain.ledger.entry import Entry, EntryKind, Reversal
@@ -49,10 +51,14 @@ def entry(read: Entry, marks: dict[str, Reversal], stored: Item) -> Item:
     return entry_item(replace(read, reversals=marks)) | packed
 
 
-def reversal_key(reversing: Entry) -> tuple[str, Reversal]:
-    """The mark that a reversing entry leaves on the entry it reverses."""
-    points = abs(reversing.points) + reversing.effect.shortfall
-    return reversing.key, Reversal(reversing.member_id, reversing.seq, points, reversing.request_digest)
+def reversals(entries: Iterable[Entry]) -> Mapping[str, dict[str, Reversal]]:
+    """The marks that reversing entries leave on those they reverse, by the id of the reversed entry."""
+    marks: dict[str, dict[str, Reversal]] = defaultdict(dict)
+    for each in entries:
+        if each.kind is EntryKind.REVERSE:
+            points = abs(each.points) + each.effect.shortfall
+            marks[each.effect.reverses][each.key] = Reversal(each.member_id, each.seq, points, each.request_digest)
+    return marks
 
 
 def record(program: Program, written: Entry) -> Item | None:
@@ -66,17 +72,21 @@ def record(program: Program, written: Entry) -> Item | None:
     return record_item(program.slug, KeyRecord(written.key, natural, written.request_digest, Receipt.of(written)))
 
 
-def aliases(program: Program, folded: Member) -> Iterator[Item]:
-    """The pointers that must lead to a member."""
+def aliases(program: Program, folded: Member, heirs: Iterable[Entry]) -> Iterator[Item]:
+    """The pointers that must lead to a member.
+
+    What was taken over by who goes on, in the entries of ``heirs``, is theirs to keep or give up.
+    """
+    taken_over = {item for each in heirs if each.private for item in each.private.profile.items()}
     for kind in ("external_id", "phone"):
         value = getattr(folded.profile, kind)
-        if value and folded.standing is not Standing.MERGED:
+        if value and (kind, value) not in taken_over:
             yield alias_item(program, kind, value, folded.member_id)
 
 
-def merged_ids(journal: Iterable[Entry]) -> set[str]:
-    """The members a journal took over."""
-    return {e.source.id for e in journal if e.kind is EntryKind.MERGE and not e.effect.merged_into}
+def merged_into(journal: Iterable[Entry]) -> MemberId | None:
+    """The member that goes on where this journal ends by a merge."""
+    return next((MemberId(entry.effect.merged_into) for entry in journal if entry.effect.merged_into), None)
 
 
 def _marks(program: Program, folded: Member, since: str) -> Item:
