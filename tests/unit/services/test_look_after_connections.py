@@ -50,6 +50,34 @@ def test_a_disabled_webhook_is_enabled_again(office: Office) -> None:
     assert turn(office)[0].webhook_enabled_again is False
 
 
+def test_a_webhook_that_cannot_be_enabled_again_just_now_is_said_to_be_disabled(office: Office) -> None:
+    """R9, R118: until it can be."""
+    (webhook,) = office.account.fake.services.world.accounts["AbC123"].webhooks.values()
+    webhook.enabled = False
+    office.account.goes_wrong(operation="update_webhook", kind="status", status=503)
+    for enabled in (False, True):
+        turn(office)
+        told = office.health(office.programs.programs[CANDLES])["webhook"]
+        assert (told["id"], told["enabled"], webhook.enabled) == (webhook.id, enabled, enabled)
+
+
+@pytest.mark.parametrize("operation", ["get_webhook_topics", "get_webhooks", "delete_webhook"])
+def test_a_webhook_is_listened_to_although_klaviyo_lets_nobody_look_after_it(office: Office, operation: str) -> None:
+    """A 403 says nothing of the webhook; should it be there, what it delivers is authentic."""
+    known = office.connection().webhooks
+    account = office.account.fake.services.world.accounts["AbC123"]
+    if operation == "delete_webhook":
+        account.webhooks[known[0].id].enabled = False
+        office.account.goes_wrong(operation="update_webhook", kind="status", status=403, times=None)
+    office.account.goes_wrong(operation=operation, kind="status", status=403, times=None)
+    assert turn(office)[0].trouble is None
+    assert (office.connection().webhooks, office.connection().webhooks_allowed) == (known, False)
+    office.account.fake.services.faults.clear()
+    turn(office)
+    assert (office.webhooks(), office.connection().webhooks_allowed) == ([known[0].id], True)
+    assert office.connection().webhooks == known
+
+
 def test_a_webhook_that_somebody_deleted_is_registered_again(office: Office) -> None:
     office.account.fake.services.world.accounts["AbC123"].webhooks.clear()
     (work,) = turn(office)

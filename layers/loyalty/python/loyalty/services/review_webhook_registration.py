@@ -46,10 +46,14 @@ class RegisterReviewWebhook:
             KlaviyoUnavailable, KlaviyoUnauthorized, KlaviyoAccessLost: as the port says; doing it again is safe.
         """
         try:
-            offered = api.webhook_topics()
-            listed = api.webhooks()
+            return self._looked_after(api, slug, url, known)
         except KlaviyoForbidden:
-            return Registration(detected=False, allowed=False, webhooks=())
+            # That says nothing of the webhook; should it still be there, what it delivers is authentic.
+            return Registration(detected=False, allowed=False, webhooks=tuple(known))
+
+    def _looked_after(self, api: KlaviyoApi, slug: ProgramSlug, url: str, known: Sequence[Webhook]) -> Registration:
+        offered = api.webhook_topics()
+        listed = api.webhooks()
         topics = tuple(topic for topic in REVIEW_TOPICS if topic in offered)
         kept, enabled_again = self._kept(api, url, known, listed, topics)
         for other in listed:
@@ -80,6 +84,10 @@ class RegisterReviewWebhook:
                 api.enable_webhook(webhook.id, url=url)
             except (KlaviyoForbidden, KlaviyoIncompatible, KlaviyoRefused):
                 continue
+            except KlaviyoUnavailable:
+                if seen.enabled:
+                    raise
+                return Webhook(webhook.id, webhook.topics, webhook.secrets, enabled=False), False
             return Webhook(webhook.id, webhook.topics, webhook.secrets), not seen.enabled
         return None, False
 
