@@ -12,9 +12,9 @@ import click
 import pytest
 
 from tallyhook.commands import main
-from tests.architecture.sources import ROOT, shipped
+from tests.architecture.sources import ROOT
 from tests.architecture.template import functions, resources
-from tests.architecture.test_documents import CODE, DOCUMENTS, name_of
+from tests.architecture.test_documents import CODE, DOCUMENTS, TREE_FOLDERS, name_of
 
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 ANCHOR = re.compile(r"\]\(([^)#\s:]*)#([^)\s]+)\)")
@@ -23,15 +23,21 @@ OPERATION = re.compile(
 )
 SPAN = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
-CAMEL = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+")
-# Names that are other people's.
-FOREIGN = {"ClientRequestToken", "KlaviyoID", "ManualClock"}
+CAMEL = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
+SNAKE = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
+# Other people's names, and codes that are put together from a standing.
+ELSEWHERE = {"ClientRequestToken", "ManualClock", "member_erased", "member_merged"}
 
 
 @cache
-def code_and_template() -> str:
-    """Everything that runs on AWS."""
-    return "\n".join([*(source.text for source in shipped()), (ROOT / "template.yaml").read_text()])
+def names_of_code() -> set[str]:
+    """Every word of the code, of the template and of what is generated from the code, and the name of every file."""
+    folders = ("layers", "functions", "cli", "local", "benchmarks", "tools", "docs/schemas")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".json"}]
+    text = "\n".join(path.read_text() for path in [*files, ROOT / "template.yaml"])
+    alarms = (name.removesuffix("Alarm") for name in resources("AWS::CloudWatch::Alarm"))
+    below = (path for folder in TREE_FOLDERS for path in (ROOT / folder).rglob("*"))
+    return {*re.findall(r"\w+", text), *alarms, *(path.stem for path in below)}
 
 
 def anchors(path: Path) -> set[str]:
@@ -114,12 +120,10 @@ def test_commands_are_found_and_mistakes_noticed() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_name_of_code_in_a_document_is_in_the_code(document: Path) -> None:
-    """Metrics, alarms, parameters, outputs, methods."""
-    text = code_and_template()
-    named = {
-        word for span in SPAN.findall(document.read_text()) for word in re.split(r"\W+", span) if CAMEL.fullmatch(word)
-    }
-    assert {word for word in named - FOREIGN if word not in text} == set()
+    """Metrics, alarms, parameters and outputs; settings, codes, properties, functions and modules."""
+    spans = "\n".join(SPAN.findall(document.read_text()))
+    named = {*CAMEL.findall(spans), *SNAKE.findall(spans)} - ELSEWHERE
+    assert named - names_of_code() == set()
 
 
 def test_operations_say_what_to_do_about_each_alarm() -> None:
