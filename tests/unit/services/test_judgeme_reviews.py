@@ -240,8 +240,8 @@ def test_judgemes_reviews_go_through_the_same_rule(world: World) -> None:
     """R188: extras, publication and rejection, by its two webhooks, each once."""
     world.obeys(ReviewRule(app=ReviewApp.JUDGEME, media_points=10, award_on=AwardOn.PUBLICATION))
     later = (START + timedelta(hours=3)).isoformat()
-    picture = {"pictures": [{"urls": {}}]}
-    told = [
+    picture: dict[str, Any] = {"pictures": [{"urls": {}}]}
+    told: list[dict[str, Any]] = [
         {**picture, "curated": "not-yet"},
         {**picture, "updated_at": later},
         {**picture, "updated_at": later},

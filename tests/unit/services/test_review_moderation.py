@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loyalty.domain.ledger.commands import Spend
+from loyalty.domain.ledger.commands import Earn, Spend
 from loyalty.domain.ledger.terms import Overdraft, Terms
 from loyalty.domain.review_rule import AwardOn, ReviewRule
 from loyalty.domain.reviews import ReviewWay
@@ -156,6 +156,35 @@ def test_points_that_are_spent_stay_where_the_program_refuses_overdrafts_and_the
     decision = world.decision()
     assert (decision.outcome, decision.points, decision.code) == ("awarded", 50, "take_back_refused")
     assert "overdraft" in decision.fix
+
+
+def test_what_could_be_taken_back_of_a_rating_and_its_review_comes_back_with_the_publication() -> None:
+    """W1, W8: paid in two parts, spent so far that only one of them can go; each part moves once each way."""
+    world = ReviewWorld(ReviewRule(points=20, text_points=30))
+    world.hears(text_length=0)
+    world.hears()
+    world.ledger.post(world.program, SARAH, a_command(Spend(10)))
+    for _ in range(3):
+        assert world.hears(**status("rejected", 1)).code == "take_back_refused"
+        assert (world.balance(), world.decision().points, world.decision().is_settled) == (10, 20, True)
+    assert world.moved() == [20, 30, -10, -30]
+    for _ in range(2):
+        world.hears(**status("published", 2))
+        assert (world.balance(), world.decision().points, world.decision().code) == (40, 50, "")
+    world.ledger.post(world.program, SARAH, a_command(Earn(10, rule="bonus")))
+    assert world.hears(**status("rejected", 3)).outcome == "taken_back"
+    assert (world.balance(), world.decision().points) == (0, 0)
+
+
+def test_a_rejected_review_that_keeps_its_points_gains_none_by_what_more_it_is_worth() -> None:
+    """W8: the better review and its rejection are told at once, and the rating's points are spent."""
+    world = ReviewWorld(ReviewRule(points=20, text_points=30))
+    world.hears(text_length=0)
+    world.ledger.post(world.program, SARAH, a_command(Spend(20)))
+    for _ in range(3):
+        assert world.hears(**status("rejected", 1)).code == "take_back_refused"
+    assert world.balance() == 0
+    assert world.hears(**status("published", 2)).points == 30
 
 
 @pytest.mark.parametrize(("overdraft", "left"), [(Overdraft.FLOOR_AT_ZERO, 0), (Overdraft.ALLOW_NEGATIVE, -20)])

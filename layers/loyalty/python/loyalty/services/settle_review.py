@@ -119,15 +119,16 @@ class SettleReview:
         return Address("email", submission.email)
 
     def _taken_back(self, program: Program, decision: ReviewDecision) -> Settled:
-        taken = 0
+        taken, left = 0, decision.entries
         why = f"Review {decision.status}" + (f": {decision.status_reason}" if decision.status_reason else "")
-        for entry_id in reversed(decision.entries):
-            answer = self.undo(program, decision, entry_id, why)
+        while left:
+            answer = self.undo(program, decision, left[-1], why)
             if isinstance(answer, Refusal) and answer.code not in _DONE:
-                kept = replace(decision, outcome=Outcome.AWARDED.value)
-                return Settled(refused(kept, _not_taken_back(answer), outcome=Outcome.AWARDED))
+                stands = _with_the_rest(decision, left, decision.points - taken)
+                return Settled(refused(stands, _not_taken_back(answer), outcome=Outcome.AWARDED))
             if isinstance(answer, Receipt):
                 taken += abs(answer.points)
+            left = left[:-1]
         done = replace(decision, points=0, posted=0, entries=(), turn=decision.turn + 1)
         return Settled(done, -taken)
 
@@ -139,6 +140,13 @@ _FIXES = {
     "member_excluded": "Let the customer take part in the program again.",
     "balance_cap_reached": "Raise the program's balance cap, or wait until the customer has spent points.",
 }
+
+
+def _with_the_rest(decision: ReviewDecision, entries: tuple[str, ...], points: int) -> ReviewDecision:
+    """The record where not all of its entries could be taken back: worth what stands, until more is told of it."""
+    if entries == decision.entries:
+        return replace(decision, worth=decision.posted)
+    return replace(decision, worth=points, points=points, posted=points, entries=entries, turn=decision.turn + 1)
 
 
 def _not_taken_back(refusal: Refusal) -> Refused:
