@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
-from moto.server import ThreadedMotoServer
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import wire
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.dynamodb.typed_json import wire
 from loyalty.domain.identity import MemberId
 from loyalty.domain.ledger.commands import Earn
 from loyalty.ports import Receipt
@@ -25,7 +21,7 @@ from loyalty.services.posting import Ledger
 from tallyhook.commands import main
 from tests.builders import SARAH, a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
-from tests.table import create_table
+from tests.integration.local_aws import LocalAws
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,36 +50,14 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    table = f"ledger-{uuid4().hex}"  # moto keeps its tables for the life of the process
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        described = {
-            "aws_endpoint_url": f"http://{host}:{port}",
-            "region": "eu-central-1",
-            "table": table,
-            "api_url": "http://unused/v1",
-        }
-        description = tmp_path / "stack.json"
-        description.write_text(json.dumps(described))
-        client = boto3.client(
-            "dynamodb",
-            endpoint_url=described["aws_endpoint_url"],
-            region_name="eu-central-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        create_table(client, table)
-        program = a_program()
-        DynamoPrograms(client, table).create(program)
-        ledger = Ledger(DynamoLedger(client, table), FixedClock(), SeededRandomness())
-        receipt = ledger.post(program, SARAH, a_command(Earn(100)), newcomer=True)
-        assert isinstance(receipt, Receipt)
-        yield Deployment(client, table, description, receipt.member_id)
-    finally:
-        server.stop()
+def deployment(aws: LocalAws, tmp_path: Path) -> Deployment:
+    table, client = aws.new_table(), aws.client("dynamodb")
+    program = a_program()
+    DynamoPrograms(client, table).create(program)
+    ledger = Ledger(DynamoLedger(client, table), FixedClock(), SeededRandomness())
+    receipt = ledger.post(program, SARAH, a_command(Earn(100)), newcomer=True)
+    assert isinstance(receipt, Receipt)
+    return Deployment(client, table, aws.describe(tmp_path, table), receipt.member_id)
 
 
 def test_a_sound_ledger_is_reported_with_its_sums(deployment: Deployment) -> None:

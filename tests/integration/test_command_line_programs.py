@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import boto3
 import pytest
 from click.testing import CliRunner
-from moto.server import ThreadedMotoServer
 
 from tallyhook.commands import main
-from tests.table import create_table
+from tests.integration.local_aws import LocalAws
 
 EMAIL = "sarah.mason@klaviyo-demo.com"
 API_URL = "https://loyalty.klaviyo-demo.com/v1"
@@ -42,29 +38,9 @@ class Terminal:
         return found
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def terminal(server: str, tmp_path: Path) -> Terminal:
-    table = f"ledger-{uuid4().hex}"
-    described = {"aws_endpoint_url": server, "region": "eu-central-1", "table": table, "api_url": API_URL}
-    (tmp_path / "stack.json").write_text(json.dumps(described))
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=server,
-        region_name="eu-central-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    create_table(client, table)
-    terminal = Terminal(tmp_path / "stack.json")
+def terminal(aws: LocalAws, tmp_path: Path) -> Terminal:
+    terminal = Terminal(aws.describe(tmp_path, aws.new_table(), api_url=API_URL))
     terminal.run("program", "create", "candles", "Candle Club", "--timezone", "Europe/Berlin")
     return terminal
 

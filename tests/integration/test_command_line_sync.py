@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
-from moto.server import ThreadedMotoServer
 
 from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
@@ -23,7 +20,7 @@ from tallyhook import sync_commands
 from tallyhook.commands import main
 from tallyhook.delivery import Delivery
 from tests.builders import a_connection, a_program
-from tests.table import create_table
+from tests.integration.local_aws import LocalAws
 
 
 @dataclass
@@ -49,34 +46,15 @@ class Deployment:
         self.syncs.end(sync, state, SystemClock().now())
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def deployment(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    table, name = f"ledger-{uuid4().hex}", f"syncs-{uuid4().hex}"
-    access: dict[str, Any] = {
-        "endpoint_url": server,
-        "region_name": "eu-central-1",
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
-    }
-    client, sqs = boto3.client("dynamodb", **access), boto3.client("sqs", **access)
-    create_table(client, table)
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+def deployment(aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    table, sqs, client = aws.new_table(), aws.client("sqs"), aws.client("dynamodb")
+    url = sqs.create_queue(QueueName=f"syncs-{uuid4().hex}")["QueueUrl"]
     monkeypatch.setattr(Delivery, "queue_url", lambda *_: url)
     programs = DynamoPrograms(client, table)
     programs.create(a_program(connection=None))
     programs.save_connection(a_program().slug, a_connection(first_sync=FirstSync.NOT_STARTED))
-    described = {"aws_endpoint_url": server, "region": "eu-central-1", "table": table}
-    (tmp_path / "stack.json").write_text(json.dumps({**described, "api_url": "http://unused/v1", "stack_name": "x"}))
-    return Deployment(DynamoFullSyncs(client, table), tmp_path / "stack.json", sqs, url)
+    return Deployment(DynamoFullSyncs(client, table), aws.describe(tmp_path, table, stack_name="x"), sqs, url)
 
 
 def test_a_sync_is_started_watched_and_told(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

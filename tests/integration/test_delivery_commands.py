@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
-from moto.server import ThreadedMotoServer
 
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
@@ -23,7 +20,7 @@ from tallyhook.commands import main
 from tallyhook.delivery import Delivery
 from tests.builders import SARAH, a_command, a_connection, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
-from tests.table import create_table
+from tests.integration.local_aws import LocalAws
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -73,36 +70,14 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+def deployment(aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """Queues are found by name here: this moto has no CloudFormation, which the end to end tests go through."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        endpoint, name = f"http://{host}:{port}", uuid4().hex[:12]
-        options: dict[str, Any] = {
-            "endpoint_url": endpoint,
-            "region_name": "eu-central-1",
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-        }
-        sqs = boto3.client("sqs", **options)
-        create_queues(sqs, name)
-        dynamodb = boto3.client("dynamodb", **options)
-        create_table(dynamodb, f"ledger-{name}")
-        description = tmp_path / "stack.json"
-        told = {
-            "aws_endpoint_url": endpoint,
-            "region": "eu-central-1",
-            "table": f"ledger-{name}",
-            "api_url": "http://x",
-        }
-        description.write_text(json.dumps({**told, "stack_name": name}))
-        found = Deployment(sqs, dynamodb, f"ledger-{name}", name, description)
-        monkeypatch.setattr(Delivery, "queue_url", lambda _, queue: found.url(f"{queue.title()}Queue"))
-        yield found
-    finally:
-        server.stop()
+    sqs, table, stack = aws.client("sqs"), aws.new_table(), uuid4().hex[:12]
+    create_queues(sqs, stack)
+    description = aws.describe(tmp_path, table, stack_name=stack)
+    found = Deployment(sqs, aws.client("dynamodb"), table, stack, description)
+    monkeypatch.setattr(Delivery, "queue_url", lambda _, queue: found.url(f"{queue.title()}Queue"))
+    return found
 
 
 @pytest.mark.parametrize("arguments", [("events",), ("events", "--json")])

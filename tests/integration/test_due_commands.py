@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
-from moto.server import ThreadedMotoServer
 
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
 from loyalty.adapters.dynamodb.keys import DUE_SHARDS
@@ -34,7 +30,7 @@ from loyalty.services.posting import Ledger
 from tallyhook.commands import main
 from tests.builders import a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
-from tests.table import create_table
+from tests.integration.local_aws import LocalAws
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TODAY = NOW.date()
@@ -75,34 +71,12 @@ class Deployment:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+def deployment(aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     monkeypatch.setattr(SystemClock, "now", lambda _: NOW)
-    table = f"ledger-{uuid4().hex}"  # moto keeps its tables for the life of the process
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        described = {
-            "aws_endpoint_url": f"http://{host}:{port}",
-            "region": "eu-central-1",
-            "table": table,
-            "api_url": "http://unused/v1",
-        }
-        description = tmp_path / "stack.json"
-        description.write_text(json.dumps(described))
-        client = boto3.client(
-            "dynamodb",
-            endpoint_url=described["aws_endpoint_url"],
-            region_name="eu-central-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-        create_table(client, table)
-        program = a_program(terms=EXPIRING)
-        DynamoPrograms(client, table).create(program)
-        yield Deployment(client, table, description, program)
-    finally:
-        server.stop()
+    table, client = aws.new_table(), aws.client("dynamodb")
+    program = a_program(terms=EXPIRING)
+    DynamoPrograms(client, table).create(program)
+    return Deployment(client, table, aws.describe(tmp_path, table), program)
 
 
 def test_preview_says_who_is_warned_and_who_loses_what(deployment: Deployment, tmp_path: Path) -> None:

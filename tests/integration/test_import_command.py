@@ -6,13 +6,10 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 from click.testing import CliRunner
-from moto.server import ThreadedMotoServer
 
 from local.fake_klaviyo.fake import FakeKlaviyo
 from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY, ReviewInput, Seed, SeedAccount, SeedKey
@@ -22,9 +19,8 @@ from loyalty.adapters.kms import KmsVault
 from loyalty.domain.identity import ProgramSlug
 from tallyhook.commands import main
 from tests.builders import a_connection, a_program
-from tests.table import create_table
+from tests.integration.local_aws import LocalAws
 
-REGION = "eu-central-1"
 WRITTEN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 NAMES = ("KlaviyoBaseUrl", "CredentialsKeyId", "KlaviyoAppSecretArn", "NotificationTopicArn")
 
@@ -45,38 +41,19 @@ def klaviyo() -> Iterator[str]:
         yield server.base_url
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def description(aws: str, klaviyo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def description(aws: LocalAws, klaviyo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A deployment with one connected program, as its description file names it; moto knows no stacks."""
-
-    def client(service: Any) -> Any:
-        make: Any = boto3.client
-        return make(
-            service, endpoint_url=aws, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
-        )
-
-    table, stack = f"ledger-{uuid4().hex}", f"stack-{uuid4().hex}"
-    create_table(client("dynamodb"), table)
-    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    table, stack = aws.new_table(), f"stack-{uuid4().hex}"
+    kms, programs = aws.client("kms"), DynamoPrograms(aws.client("dynamodb"), table)
+    key = kms.create_key()["KeyMetadata"]["Arn"]
     outputs = dict(zip(NAMES, (klaviyo, key, "no-secret", "no-topic"), strict=True))
     monkeypatch.setattr("tallyhook.stack._facts", lambda _, name: {stack: outputs}[name])
-    programs, slug = DynamoPrograms(client("dynamodb"), table), ProgramSlug("candles")
-    credential = KmsVault(client("kms"), key).encrypt(slug, DEFAULT_PRIVATE_KEY)
+    slug = ProgramSlug("candles")
+    credential = KmsVault(kms, key).encrypt(slug, DEFAULT_PRIVATE_KEY)
     programs.create(a_program(slug=slug))
     programs.save_connection(slug, a_connection(credential=credential))
-    file = tmp_path / "stack.json"
-    facts = {"aws_endpoint_url": aws, "region": REGION, "table": table, "api_url": "https://x", "stack_name": stack}
-    file.write_text(json.dumps(facts))
-    return file
+    return aws.describe(tmp_path, table, stack_name=stack)
 
 
 def test_a_dry_run_an_import_and_a_repeat(description: Path) -> None:
