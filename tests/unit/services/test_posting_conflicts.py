@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from loyalty.domain.errors import Conflict, KeyReused, NotFound, Transient
+from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.amounts import Amounts
 from loyalty.domain.ledger.commands import (
     Earn,
@@ -16,8 +17,10 @@ from loyalty.domain.ledger.commands import (
 )
 from loyalty.domain.ledger.decisions import Refusal
 from loyalty.domain.ledger.entry import EntryKind
+from loyalty.domain.ledger.member import Member
 from loyalty.domain.ledger.terms import Overdraft, Terms
-from loyalty.ports import Receipt
+from loyalty.ports import Receipt, Redirect
+from loyalty.services.merge_members import MergeMembers
 from loyalty.services.posting import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE
 from tests.builders import BILL, SARAH, a_program
 from tests.fakes.clocks import START
@@ -55,6 +58,33 @@ def test_a_twin_that_comes_while_what_is_due_is_settled_has_one_effect_too(world
     world.store.before_commits = [lambda: twins.append(world.does(SARAH, Pend("order", 7, START), key="order-7"))]
     assert world.does(SARAH, Pend("order", 7, START), key="order-7") == replace(twins[0], replayed=True)
     assert world.amounts(SARAH) == Amounts(available=12, earned=12)
+
+
+@pytest.mark.parametrize("moment", ["at its commit", "before it reads the members"])
+def test_twins_of_a_merge_have_one_effect_and_one_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """W13: whoever comes second finds one member where it was told of two, and that is no reason to refuse it."""
+    sarah, bill = (world.does(address, Earn(10)).member_id for address in (SARAH, BILL))
+    merge = MergeMembers(world.ledger)
+    twins: list[Receipt | Refusal] = []
+
+    def overtakes() -> None:
+        monkeypatch.undo()
+        twins.append(merge(world.program, sarah, bill, actor="operator"))
+
+    def overtaken(program: ProgramSlug, member_id: MemberId) -> Member | Redirect | None:
+        overtakes()
+        return world.store.find(program, member_id)
+
+    if moment == "at its commit":
+        world.store.before_commits = [overtakes]
+    else:
+        monkeypatch.setattr(world.store, "find", overtaken)
+    outcome = merge(world.program, sarah, bill, actor="operator")
+    assert isinstance(twins[0], Receipt)
+    assert outcome == replace(twins[0], replayed=True)
+    assert world.amounts(BILL) == Amounts(available=20, earned=20)
 
 
 def test_a_newcomers_twins_make_one_member(world: World) -> None:

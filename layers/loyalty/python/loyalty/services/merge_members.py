@@ -35,8 +35,14 @@ class MergeMembers:
 
     def _attempt(self, program: Program, ending: MemberId, staying: MemberId, actor: str) -> Receipt | Refusal:
         key = CommandKey("merge", f"{ending}|{staying}", natural=True)
-        if record := self.ledger.store.record(program.slug, key):
+        outcome = self._merged(program, ending, staying, key, actor)
+        if isinstance(outcome, Refusal) and (record := self.ledger.store.record(program.slug, key)):
             return replace(record.receipt, replayed=True)
+        return outcome
+
+    def _merged(
+        self, program: Program, ending: MemberId, staying: MemberId, key: CommandKey, actor: str
+    ) -> Receipt | Refusal:
         old = self.ledger.locate(program, Address("member", ending))
         new = self.ledger.locate(program, Address("member", staying))
         if not (old.version and new.version):
