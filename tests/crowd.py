@@ -17,10 +17,11 @@ from math import ceil
 from typing import Any
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, member_item, plain, wire
+from loyalty.adapters.dynamodb.codec import member_item
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms, settings_item
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.contracts.sweeps import SweepShard
 from loyalty.domain.identity import Address, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Earn

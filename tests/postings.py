@@ -13,9 +13,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, entry_item, member_item, plain, wire
+from loyalty.adapters.dynamodb.codec import entry_item, member_item
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.identity import Address, Email
 from loyalty.domain.ledger.commands import (
     Action,

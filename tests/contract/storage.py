@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
 from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
@@ -20,6 +19,7 @@ from loyalty.adapters.dynamodb.profile_jobs import DynamoProfileJobs
 from loyalty.adapters.dynamodb.profile_marks import DynamoProfileMarks
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.roster import DynamoRoster
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.connection_ports import OAuthRecords
 from loyalty.domain.identity import Email, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Action, CommandKey, Introduction, Reverse

@@ -20,9 +20,9 @@ from local.fake_klaviyo.fake import FakeKlaviyo
 from local.fake_klaviyo.faults import Fault
 from local.fake_klaviyo.seed import DEFAULT_ACCOUNT, DEFAULT_PRIVATE_KEY
 from local.fake_klaviyo.server import FakeServer
-from loyalty.adapters.dynamodb.codec import plain
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
+from loyalty.adapters.dynamodb.typed_json import plain
 from loyalty.adapters.klaviyo import client as klaviyo_client
 from loyalty.adapters.kms import KmsVault
 from loyalty.domain.identity import Address, ProgramSlug

@@ -12,10 +12,11 @@ import pytest
 from moto import mock_aws
 
 from loyalty.adapters.dynamodb.audit import DynamoAudit
-from loyalty.adapters.dynamodb.codec import entry_of, plain, wire
+from loyalty.adapters.dynamodb.codec import entry_of
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
+from loyalty.adapters.dynamodb.typed_json import plain, wire
 from loyalty.domain.errors import Rejected
 from loyalty.domain.identity import Address, MemberId
 from loyalty.domain.ledger.commands import CommandKey, Earn, Narrative, Pend, PlaceHold, Reverse, Spend

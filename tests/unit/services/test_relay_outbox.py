@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from loyalty.adapters.dynamodb.codec import entry_item, wire
+from loyalty.adapters.dynamodb.codec import entry_item
 from loyalty.adapters.dynamodb.streams import owed_in
+from loyalty.adapters.dynamodb.typed_json import wire
 from loyalty.contracts.deliveries import OwedEvent, OwedProfiles
 from loyalty.domain.errors import Misconfigured, Transient
 from loyalty.domain.identity import MemberId, ProgramSlug

@@ -14,11 +14,10 @@ from loyalty.adapters.dynamodb.codec import (
     entry_of,
     member_item,
     member_of,
-    plain,
     record_item,
     record_of,
-    wire,
 )
+from loyalty.adapters.dynamodb.typed_json import plain, wire
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.amounts import AMOUNT_NAMES
 from loyalty.domain.ledger.entry import Entry

@@ -11,12 +11,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
-from loyalty.adapters.dynamodb.codec import member_item, wire
+from loyalty.adapters.dynamodb.codec import member_item
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.reading import ROUNDS
+from loyalty.adapters.dynamodb.typed_json import wire
 from loyalty.domain.errors import Conflict, Duplicate, Misconfigured, Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import CommandKey, Earn

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from loyalty.adapters.dynamodb.codec import record_item, wire
+from loyalty.adapters.dynamodb.codec import record_item
 from loyalty.adapters.dynamodb.transactions import Role, Write, cancelled, writes_of
+from loyalty.adapters.dynamodb.typed_json import wire
 from loyalty.domain.errors import Conflict, Duplicate, LoyaltyError, Transient
 from loyalty.domain.identity import MemberId
 from loyalty.domain.ledger.commands import Earn, MergeIn, MergeOut, Reverse

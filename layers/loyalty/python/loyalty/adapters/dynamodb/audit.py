@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import expected, keys
-from loyalty.adapters.dynamodb.codec import Item, entry_of, plain, wire
+from loyalty.adapters.dynamodb.codec import entry_of
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.transactions import redirect_item
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.errors import Conflict, Rejected
 from loyalty.domain.identity import Email, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import RETENTION_DAYS

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.call_windows import CallLog, Window
 from loyalty.domain.errors import LoyaltyError, Transient
 from loyalty.domain.identity import ProgramSlug

@@ -1,18 +1,11 @@
-"""Item forms of members, entries and idempotency records: domain object -> plain attributes -> object.
-
-``wire`` and ``plain`` translate between plain Python values and DynamoDB's typed JSON, which is also the form of
-stream images. Numbers are integers throughout; what may hold other numbers is kept as JSON text.
-"""
+"""Item forms of members, entries and idempotency records: domain object -> plain attributes -> object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
-
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.packing import (
@@ -23,6 +16,7 @@ from loyalty.adapters.dynamodb.packing import (
     unpacked_hash,
     unpacked_words,
 )
+from loyalty.adapters.dynamodb.typed_json import Item
 from loyalty.domain.identity import MemberId, ProgramSlug, entry_id
 from loyalty.domain.ledger.amounts import AMOUNT_NAMES, Amounts
 from loyalty.domain.ledger.commands import NATURAL, RETENTION_DAYS
@@ -41,22 +35,7 @@ from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile,
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.ports import KeyRecord, Receipt
 
-Item = dict[str, Any]
-
-_SERIALIZER = TypeSerializer()
-_DESERIALIZER = TypeDeserializer()
-
 PROFILE_FIELDS = tuple(Profile.__dataclass_fields__)
-
-
-def wire(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain attributes as DynamoDB's typed JSON."""
-    return {name: _SERIALIZER.serialize(value) for name, value in item.items()}
-
-
-def plain(image: Mapping[str, Any]) -> Item:
-    """Typed JSON as plain attributes; whole numbers become ``int``."""
-    return {name: _native(_DESERIALIZER.deserialize(value)) for name, value in image.items()}
 
 
 def member_item(member: Member) -> Item:
@@ -321,13 +300,3 @@ def _holds_of(values: Item) -> dict[str, Hold]:
 
 def _filled(**attributes: Any) -> Item:
     return {name: value for name, value in attributes.items() if value}
-
-
-def _native(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _native(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_native(part) for part in value]
-    return bytes(value.value) if hasattr(value, "value") else value

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item
+from loyalty.adapters.dynamodb.typed_json import Item
 from loyalty.domain.connection import Connection, ConnectionMode, ConnectionStatus, FirstSync, Loss, Webhook
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.moments import parse_utc, utc_text

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import plain, wire
 from loyalty.adapters.dynamodb.errors import storage_errors
+from loyalty.adapters.dynamodb.typed_json import plain, wire
 from loyalty.connection_ports import LastSeen
 from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import ProgramSlug

@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item
+from loyalty.adapters.dynamodb.typed_json import Item
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.domain.review_decisions import ReviewDecision

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.decision_item import (
     decision_item,
     decision_of,
@@ -20,6 +19,7 @@ from loyalty.adapters.dynamodb.decision_item import (
     text_item,
 )
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.errors import Conflict, LoyaltyError, Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.review_decisions import ReviewDecision, forgotten

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import member_of, plain, wire
+from loyalty.adapters.dynamodb.codec import member_of
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.typed_json import plain, wire
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.due import next_due
 from loyalty.domain.moments import parse_utc

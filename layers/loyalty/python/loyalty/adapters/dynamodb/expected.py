@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, entry_item, member_item, record_item, refusal_check
+from loyalty.adapters.dynamodb.codec import entry_item, member_item, record_item, refusal_check
 from loyalty.adapters.dynamodb.transactions import alias_item
+from loyalty.adapters.dynamodb.typed_json import Item
 from loyalty.domain.identity import MemberId
 from loyalty.domain.ledger.commands import NATURAL
 from loyalty.domain.ledger.due import next_due

@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, delivery_item, plain, wire
+from loyalty.adapters.dynamodb.codec import delivery_item
 from loyalty.adapters.dynamodb.conditional import update_if
 from loyalty.adapters.dynamodb.errors import storage_errors
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.conditional import update_if
 from loyalty.adapters.dynamodb.contended import transact
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.errors import Conflict
 from loyalty.domain.full_sync import FullSync, SyncState
 from loyalty.domain.identity import ProgramSlug

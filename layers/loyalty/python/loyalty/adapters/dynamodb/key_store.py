@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.adapters.dynamodb.keys import Key
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.api_keys import ApiKey, Scope
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.moments import parse_utc, utc_text

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, entry_of, member_of, plain, record_of, wire
+from loyalty.adapters.dynamodb.codec import entry_of, member_of, record_of
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.adapters.dynamodb.keys import Key
 from loyalty.adapters.dynamodb.transactions import cancelled, writes_of
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.identity import MemberId, ProgramSlug, alias_digest
 from loyalty.domain.ledger.commands import CommandKey
 from loyalty.domain.ledger.entry import Entry

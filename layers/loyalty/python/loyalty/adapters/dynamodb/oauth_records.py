@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.connection_item import connection_item
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
 from loyalty.adapters.dynamodb.keys import Key
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.adapters.dynamodb.versions import version_put
 from loyalty.connection_ports import AccountClaim
 from loyalty.domain.connection import Connection

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, delivery_item, entry_of, member_of, plain, refusal_check, wire
+from loyalty.adapters.dynamodb.codec import delivery_item, entry_of, member_of, refusal_check
 from loyalty.adapters.dynamodb.conditional import update_if
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.keys import Key
 from loyalty.adapters.dynamodb.reading import read_items
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
 from loyalty.domain.ledger.member import Member

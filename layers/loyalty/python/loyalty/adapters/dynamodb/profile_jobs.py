@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.conditional import update_if
 from loyalty.adapters.dynamodb.contended import transact
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.keys import Key
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.domain.profile_jobs import ProfileJob, SentProfile

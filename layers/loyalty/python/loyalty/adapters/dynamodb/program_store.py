@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from loyalty.adapters.dynamodb import keys, review_feed_store
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.connection_item import connection_item, connection_of
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.review_rule_item import review_rule_facts, review_rule_of
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.adapters.dynamodb.versions import put_version
 from loyalty.domain.adjustments import AdjustmentRule, UnknownMember
 from loyalty.domain.connection import Connection

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.keys import Key
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.errors import Transient
 
 if TYPE_CHECKING:

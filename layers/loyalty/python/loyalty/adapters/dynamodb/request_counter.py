@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import wire
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.typed_json import wire
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

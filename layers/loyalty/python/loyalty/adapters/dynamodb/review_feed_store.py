@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item
+from loyalty.adapters.dynamodb.typed_json import Item
 from loyalty.adapters.dynamodb.versions import put_version
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import ProgramSlug

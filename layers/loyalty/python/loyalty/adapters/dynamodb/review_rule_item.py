@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from loyalty.adapters.dynamodb.codec import Item
+from loyalty.adapters.dynamodb.typed_json import Item
 from loyalty.domain.ledger.caps import CapPeriod
 from loyalty.domain.moments import parse_utc, utc_text
 from loyalty.domain.review_rule import AwardOn, Burst, ReviewApp, ReviewLimit, ReviewRule

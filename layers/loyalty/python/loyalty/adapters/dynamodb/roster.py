@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import member_of, wire
+from loyalty.adapters.dynamodb.codec import member_of
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.reading import read_items
+from loyalty.adapters.dynamodb.typed_json import wire
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.profile_ports import Enrolled
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import Item, plain, wire
 from loyalty.adapters.dynamodb.errors import storage_errors
 from loyalty.adapters.dynamodb.packing import milliseconds, moment_of
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.delivery_ports import Sent
 from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import ProgramSlug

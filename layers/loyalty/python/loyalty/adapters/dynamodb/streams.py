@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from loyalty.adapters.dynamodb.codec import plain
+from loyalty.adapters.dynamodb.typed_json import plain
 from loyalty.contracts.deliveries import OwedEvent, OwedProfiles
 from loyalty.domain.errors import Misconfigured
 from loyalty.domain.ledger.entry import DeliveryState

@@ -16,15 +16,13 @@ from botocore.exceptions import ClientError
 from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.codec import (
     MEMBER_ATTRIBUTES,
-    Item,
     entry_item,
     mark_facts,
     member_item,
-    plain,
     record_item,
     record_of,
-    wire,
 )
+from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.errors import Conflict, Duplicate, LoyaltyError, Transient
 from loyalty.domain.identity import MemberId, alias_digest
 from loyalty.domain.ledger.decisions import Posting

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import plain, wire
 from loyalty.adapters.dynamodb.errors import storage_errors
+from loyalty.adapters.dynamodb.typed_json import plain, wire
 from loyalty.domain.identity import ProgramSlug
 
 if TYPE_CHECKING:
