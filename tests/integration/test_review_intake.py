@@ -378,8 +378,8 @@ def test_logs_tell_the_story_in_ids_and_hold_nothing_private(stack: Stack, candl
         "ReviewsUnusable": 1,
         "ReviewsAwarded": 1,
         "PointsAwarded": 50,
-        "ReviewsRefused": 2,
-        "DuplicatesIgnored": 1,
+        "ReviewsRefused": 1,
+        "DuplicatesIgnored": 2,
     }
 
 

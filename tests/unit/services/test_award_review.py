@@ -122,6 +122,7 @@ def test_an_unverified_review_is_refused_with_a_recorded_reason() -> None:
     decided = world.decide(a_review_event(1, review_verified=False))
     assert (decided.outcome, decided.code, decided.points) == ("refused", "not_verified", 0)
     assert decided.counts == {"ReviewsRefused": 1}
+    assert world.decide(a_review_event(1, review_verified=False)).counts == {"DuplicatesIgnored": 1}
     assert world.store.written == {}
     decision = world.decisions.load(world.program.slug, f"{1:032x}")
     assert decision

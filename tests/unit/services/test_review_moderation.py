@@ -84,7 +84,8 @@ def test_a_rejected_review_gives_its_points_back_with_the_reason() -> None:
         "review_status": "rejected",
         "rejection_reason": "fake",
     }
-    assert world.hears(**status("rejected", 1, "fake")).outcome == "taken_back"
+    again = world.hears(**status("rejected", 1, "fake"))
+    assert (again.outcome, again.counts) == ("taken_back", {"DuplicatesIgnored": 1})
     assert (world.moved(), world.decision().points, world.decision().entry_id) == ([50, -50], 0, "")
 
 

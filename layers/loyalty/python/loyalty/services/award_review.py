@@ -32,7 +32,10 @@ REPEATED = "repeated"
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What became of a review: one of ``Outcome``, or ``repeated`` where it was paid before and nothing changes."""
+    """What became of a review: one of ``Outcome``, or ``repeated`` where it was paid before and nothing changes.
+
+    ``is_news`` is False where the message changed nothing, whatever the outcome was and stays.
+    """
 
     program: str
     review_key: str
@@ -42,6 +45,7 @@ class Decided:
     member_id: str = ""
     entry_id: str = ""
     points: int = 0
+    is_news: bool = True
 
     @property
     def message(self) -> str:
@@ -51,6 +55,8 @@ class Decided:
     @property
     def counts(self) -> Mapping[str, int]:
         """Business facts. Unusable reviews were counted when they were taken in."""
+        if not self.is_news:
+            return {"DuplicatesIgnored": 1}
         match self.outcome:
             case Outcome.AWARDED:
                 return {"ReviewsAwarded": 1, "PointsAwarded": self.points}
@@ -60,8 +66,6 @@ class Decided:
                 return {"ReviewsRefused": 1}
             case Outcome.WAITING:
                 return {"ReviewsWaiting": 1}
-            case "repeated":
-                return {"DuplicatesIgnored": 1}
             case _:
                 return {}
 
@@ -279,4 +283,5 @@ def _told(
         member_id=decision.member_id,
         entry_id=decision.entry_id,
         points=points if outcome != REPEATED else 0,
+        is_news=changed and outcome != REPEATED,
     )
