@@ -18,6 +18,7 @@ from loyalty.domain.ledger.member import Member
 from loyalty.domain.ledger.terms import Terms
 from loyalty.domain.program import Program
 from loyalty.ports import Redirect
+from loyalty.services import settle_program
 from loyalty.services.keep_settings import SETTLE_DELAY, KeepSettings
 from loyalty.services.posting import Ledger
 from loyalty.services.settle_program import AttendToMessage, ProgramSettled, SettleProgram
@@ -125,6 +126,22 @@ def test_what_is_left_when_time_ends_goes_on_in_messages_of_its_own(world: World
     assert [report.continues for report in reports] == [True] * (len(reports) - 1) + [False]
     assert reports[0].message == "program settled in part"
     assert [sum(report.members for report in reports), len(world.store.due)] == [MEMBERS, MEMBERS]
+
+
+def test_terms_that_change_again_hold_from_the_next_page_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R183: a walk through many members does not end under terms that are gone."""
+    monkeypatch.setattr(settle_program, "PAGE", 3)
+    world.turn_expiry_on()
+    first, ids = world.ids[:3], world.store.ids
+
+    def second_thoughts(program: ProgramSlug, *, after: str, limit: int) -> list[MemberId]:
+        if after:
+            world.replace(replace(world.program, terms=UNDATED))
+        return ids(program, after=after, limit=limit)
+
+    monkeypatch.setattr(world.store, "ids", second_thoughts)
+    assert world.run().acted == 3
+    assert {member_id for _, member_id in world.store.due} == set(first)
 
 
 @pytest.mark.parametrize("error", [KeyError("available"), Conflict("busy")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.ledger.terms import BirthdayRule, Terms
 from loyalty.domain.program import Program
 from loyalty.ports import DueMember, Plan, QueueMessage, Receipt, Redirect
+from loyalty.services import sweep_due
 from loyalty.services.begin_sweep import BeginSweep
 from loyalty.services.identify_member import IdentifyMember
 from loyalty.services.posting import Ledger
@@ -215,6 +217,25 @@ def test_a_due_time_of_other_terms_is_corrected(world: World) -> None:
     assert world.run().due == 0
     world.clock.advance(days=2)
     assert world.run().acted == 5
+
+
+def test_terms_that_change_during_a_sweep_hold_from_the_next_page_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R183: who turns warnings off in the middle of a large sweep need not wait for its end, and who is settled
+    meanwhile is not put back to where the old terms had it."""
+    monkeypatch.setattr(sweep_due, "PAGE", 2)
+    pages = iter([TERMS, replace(TERMS, warning_days=()), TERMS, TERMS])
+
+    def due(*asked: Any, **options: Any) -> list[DueMember]:
+        world.programs.programs[world.program.slug] = replace(world.program, terms=next(pages))
+        return index.due(*asked, **options)
+
+    index = MemoryDueIndex(world.store)
+    monkeypatch.setattr(world.sweep.index, "due", due)
+    world.clock.advance(days=8)
+    report = world.run()
+    assert (report.due, report.acted, report.skipped) == (5, 3, 2)
 
 
 def test_birthdays_are_celebrated_without_the_sweep_knowing_of_them(world: World) -> None:

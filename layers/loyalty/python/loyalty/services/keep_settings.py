@@ -27,7 +27,8 @@ class SettingsStore(Protocol):
 
 
 SETTLE_DELAY = 30
-"""Seconds until members are looked at under changed terms: longer than it takes to store these, or to give up."""
+"""Seconds until members are looked at under changed terms: longer than it takes to store these, or to give up, and
+than a worker goes on with terms it has read, which is for a page of members."""
 
 
 @dataclass(frozen=True, slots=True)

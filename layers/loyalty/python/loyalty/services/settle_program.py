@@ -71,11 +71,12 @@ class SettleProgram:
         """
         stop_at = self.clock.now() + timedelta(seconds=seconds)
         slug = ProgramSlug(work.program)
-        program = self.programs.load(slug)
-        if program is None:
-            raise NotFound("The program to settle does not exist.", program=slug)
         report, reached = ProgramSettled(slug), work.after
         while page := self.roster.ids(slug, after=reached, limit=PAGE):
+            # Anew for each page: terms may change again while members are settled.
+            program = self.programs.load(slug)
+            if program is None:
+                raise NotFound("The program to settle does not exist.", program=slug)
             for member_id in page:
                 if self.clock.now() >= stop_at:
                     rest = work.model_copy(update={"after": reached})

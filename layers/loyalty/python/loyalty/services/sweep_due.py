@@ -7,7 +7,7 @@ reported, and due again in the next sweep; it never holds up its shard (the curs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -80,18 +80,19 @@ class SweepDue:
         """
         work = SweepShard.read(message)
         stop_at = self.clock.now() + timedelta(seconds=seconds)
-        report = Swept(work.shard)
-        known: dict[ProgramSlug, Program | None] = {}
-        reached = work.after
-        for member in self._due(work):
-            if self.clock.now() >= stop_at:
-                rest = work.model_copy(update={"after": reached})
-                self.queue.send([QueueMessage(rest.model_dump_json())])
-                report.continues = True
-                break
-            report.due += 1
-            self._attend(report, known, member)
-            reached = member.position
+        report, reached = Swept(work.shard), work.after
+        while page := self.index.due(work.shard, work.until, after=reached, limit=PAGE):
+            # Anew for each page: terms may change while a shard is swept.
+            known: dict[ProgramSlug, Program | None] = {}
+            for member in page:
+                if self.clock.now() >= stop_at:
+                    rest = work.model_copy(update={"after": reached})
+                    self.queue.send([QueueMessage(rest.model_dump_json())])
+                    report.continues = True
+                    return report
+                report.due += 1
+                self._attend(report, known, member)
+                reached = member.position
         return report
 
     def _lag(self, member: DueMember) -> int:
@@ -124,9 +125,3 @@ class SweepDue:
         if program is None:
             raise NotFound("The member's program does not exist.", program=member.program)
         return self.ledger.attend(program, member.member_id) or self.index.correct(program, member.member_id)
-
-    def _due(self, work: SweepShard) -> Iterator[DueMember]:
-        after = work.after
-        while page := self.index.due(work.shard, work.until, after=after, limit=PAGE):
-            yield from page
-            after = page[-1].position
