@@ -274,6 +274,14 @@ def test_for_judgeme_its_own_access_is_to_blame(feeds: tuple[ReviewFeed, ...], c
     assert [each["code"] for each in said["conditions"]] == ["review_app_off", "never_heard"]
 
 
+def test_a_review_of_judgeme_is_found_by_the_number_that_judgeme_shows() -> None:
+    """R113, R188."""
+    desk = Desk(None, ReviewRule(app=ReviewApp.JUDGEME))
+    desk.world.hears(review_key="judgeme-640313110", source=ReviewSource.JUDGEME)
+    assert desk.why("640313110") == desk.why("judgeme-640313110")
+    assert desk.why("640313110")["outcome"] == "awarded"
+
+
 @pytest.mark.parametrize("review_id", ["%20", "x" * 201])
 def test_what_can_be_no_id_is_a_400(review_id: str) -> None:
     answer = Desk().call("GET", f"/reviews/{review_id}/decision")

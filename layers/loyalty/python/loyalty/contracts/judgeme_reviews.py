@@ -79,9 +79,14 @@ class JudgemeDelivery:
         return [_read(program, review)]
 
 
+def judgeme_key(review_id: object) -> str:
+    """The name of a review of Judge.me, whose ids are numbers that others may use as well; empty without an id."""
+    name = canonical_name(review_id)
+    return f"judgeme-{name}" if name else ""
+
+
 def _read(program: Program, review: Mapping[str, Any]) -> QueuedReview:
-    name = canonical_name(review.get("id"))
-    key = f"judgeme-{name}" if name else ""
+    key = judgeme_key(review.get("id"))
     try:
         return _message(program, key, review)
     except Invalid as problem:

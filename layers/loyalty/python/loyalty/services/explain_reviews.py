@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loyalty.connection_ports import ConnectionNotes
+from loyalty.contracts.judgeme_reviews import judgeme_key
 from loyalty.contracts.klaviyo_reviews import review_key
 from loyalty.contracts.review_decisions import MemberReviewsDocument, ReviewDecisionDocument
 from loyalty.domain.errors import Invalid
@@ -26,7 +27,7 @@ class ExplainReviews:
     ledger: Ledger
 
     def decision(self, program: Program, review_id: str) -> ReviewDecisionDocument:
-        """What was decided on a review, by any id it is known under; why nothing was heard of it otherwise.
+        """What was decided on a review, by any id its app knows it under; why nothing was heard of it otherwise.
 
         Raises:
             Invalid: this can be no review's id.
@@ -34,7 +35,7 @@ class ExplainReviews:
         name = review_key(review_id, None, None)
         if not name or len(review_id) > LONGEST_ID:
             raise Invalid("This is no id of a review.", code="invalid_review_id")
-        decision = self.decisions.load(program.slug, name)
+        decision = self.decisions.load(program.slug, name) or self.decisions.load(program.slug, judgeme_key(name))
         return ReviewDecisionDocument.of(decision) if decision else self._unheard(program, name)
 
     def of_member(self, program: Program, email: str, *, cursor: str, limit: int) -> MemberReviewsDocument:
