@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "layers" / "loyalty" / "python"))
 
-from loyalty.domain.catalogue import EVENT_TYPES  # noqa: E402 - found only now
+from loyalty.domain.catalogue import EVENT_TYPES, EventType  # noqa: E402 - found only now
 from loyalty.domain.naming import PRESETS  # noqa: E402
-from loyalty.domain.profile_fields import PROFILE_FIELDS  # noqa: E402
+from loyalty.domain.profile_fields import PROFILE_FIELDS, RESERVED, ProfileField  # noqa: E402
+from loyalty.domain.samples import PRODUCED  # noqa: E402
 
 DOCS = ROOT / "docs"
 APPS = ("tallyhook", "smile", "rijoy")
@@ -27,6 +29,17 @@ properties and profile fields. A metric can neither be renamed nor deleted in Kl
 before the first sync. Klaviyo drops an event property that is 0, null or empty: those are left out, and what must
 arrive as 0 also comes as text (`balance_after_text`). Dates are sent as their noon in UTC.
 """
+
+PLANNED_EVENTS = (
+    "### Not sent yet",
+    "Their names and schemas are fixed, so that flows can be planned; nothing in the product causes them so far.",
+    "",
+)
+RESERVED_FIELDS = (
+    "### Not filled yet",
+    "Their names are fixed. They are left as they are in Klaviyo, since another app may still be filling them.",
+    "",
+)
 
 
 def documents() -> dict[Path, str]:
@@ -61,20 +74,34 @@ def main() -> None:
 
 
 def _events() -> list[str]:
-    lines = ["## Events", "", "| Type | Says that | Metric by default | Smile | Rijoy | Properties |"]
-    lines.append("| --- | --- | --- | --- | --- | --- |")
-    for kind in EVENT_TYPES.values():
+    sent = [kind for kind in EVENT_TYPES.values() if kind.id in PRODUCED]
+    planned = [kind for kind in EVENT_TYPES.values() if kind.id not in PRODUCED]
+    mark = "A question mark means: absent when there is nothing to say."
+    return ["## Events", "", *_event_table(sent), "", mark, "", *PLANNED_EVENTS, *_event_table(planned)]
+
+
+def _event_table(kinds: Iterable[EventType]) -> list[str]:
+    lines = [
+        "| Type | Says that | Metric by default | Smile | Rijoy | Properties |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for kind in kinds:
         default, smile, rijoy = (PRESETS[app].metric(kind) for app in APPS)
         names = ", ".join(f"`{each.name}`" + ("" if each.required else "?") for each in kind.properties)
         words = [f"[`{kind.id}`](schemas/{kind.id}.json)", kind.description, default]
         lines.append(f"| {' | '.join([*words, _same(smile, default), _same(rijoy, default), names])} |")
-    return [*lines, "", "A question mark means: absent when there is nothing to say."]
+    return lines
 
 
 def _fields() -> list[str]:
-    lines = ["## Profile properties", "", "| Field | Says | Name by default | Smile | Rijoy | Type |"]
-    lines.append("| --- | --- | --- | --- | --- | --- |")
-    for each in PROFILE_FIELDS.values():
+    filled = [each for each in PROFILE_FIELDS.values() if each.id not in RESERVED]
+    reserved = [PROFILE_FIELDS[name] for name in PROFILE_FIELDS if name in RESERVED]
+    return ["## Profile properties", "", *_field_table(filled), "", *RESERVED_FIELDS, *_field_table(reserved)]
+
+
+def _field_table(fields: Iterable[ProfileField]) -> list[str]:
+    lines = ["| Field | Says | Name by default | Smile | Rijoy | Type |", "| --- | --- | --- | --- | --- | --- |"]
+    for each in fields:
         default, smile, rijoy = (PRESETS[app].property(each) for app in APPS)
         words = [f"`{each.id}`", each.description, f"`{default}`", _same(smile, default), _same(rijoy, default)]
         lines.append(f"| {' | '.join([*words, each.type.value])} |")

@@ -12,7 +12,7 @@ from loyalty.domain.identity import MemberId
 from loyalty.domain.ledger.amounts import Amounts
 from loyalty.domain.ledger.member import Member, Profile, Standing
 from loyalty.domain.naming import naming_preset
-from loyalty.domain.profile_fields import PROFILE_FIELDS
+from loyalty.domain.profile_fields import PROFILE_FIELDS, RESERVED
 from loyalty.domain.rewards import Reward
 from loyalty.domain.telling import profile_of
 from loyalty.domain.tiers import Tier
@@ -65,6 +65,14 @@ def test_tier_and_rewards_are_told(naming: str, told: dict[str, Any]) -> None:
     profile = profile_of(replace(OFFERING, naming=naming), a_member(amounts=ON_THE_WAY))
     assert profile is not None
     assert told.items() <= profile.properties.items()
+
+
+def test_every_field_is_told_or_reserved() -> None:
+    """What ``docs/events.md`` lists as not filled yet is neither sent nor removed, and all else is one of both."""
+    profile = profile_of(OFFERING, a_member(amounts=ON_THE_WAY))
+    assert profile is not None
+    told = {each.id for each in PROFILE_FIELDS.values() if each.name in {*profile.properties, *profile.unset}}
+    assert told == PROFILE_FIELDS.keys() - RESERVED
 
 
 def test_at_the_top_nothing_comes_next_and_a_candidate_has_no_tier() -> None:

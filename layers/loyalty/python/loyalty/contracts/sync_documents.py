@@ -17,7 +17,9 @@ class SyncDocument(Told):
     state: Literal["running", "done", "cancelled"]
     total: Annotated[int | None, Field(description="Members, once they were counted.")]
     done: Annotated[int, Field(description="Members whose profile Klaviyo has imported.")]
-    skipped: Annotated[dict[str, int], Field(description="Members that are not sent, by reason: no_email, erased, merged.")]
+    skipped: Annotated[
+        dict[str, int], Field(description="Members that are not sent, by reason: no_email, erased, merged.")
+    ]
     failed: Annotated[int, Field(description="Members that Klaviyo refused; why stands on each member.")]
     open_jobs: Annotated[int, Field(description="Bulk imports that Klaviyo is still at.")]
     waiting_for: Annotated[str | None, Field(description="Code of the trouble that holds it up just now.")]

@@ -54,3 +54,15 @@ _FIELDS = (
 
 PROFILE_FIELDS: Mapping[str, ProfileField] = {each.id: each for each in _FIELDS}
 """All profile fields by id."""
+
+RESERVED = frozenset(
+    {
+        "vip_upgraded_at",
+        "vip_deadline",
+        "referral_url",
+        "referral_registrations",
+        "referral_first_orders",
+        "referred_by",
+    }
+)
+"""The fields that nothing fills yet; their names are fixed."""
