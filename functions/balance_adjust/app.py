@@ -5,12 +5,12 @@ from __future__ import annotations
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import api_container, http
+from loyalty.runtime import balance_container, http
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import BalanceAdjustSettings
 from loyalty.runtime.use_case import UseCase
 
-service = UseCase(BalanceAdjustSettings, api_container.adjust_balances)
+service = UseCase(BalanceAdjustSettings, balance_container.adjust_balances)
 api = http.api()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import batch, due_container
+from loyalty.runtime import batch, sweep_container
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import DueSweepSettings
 from loyalty.runtime.use_case import UseCase
 
-sweep = UseCase(DueSweepSettings, due_container.sweep_due)
+sweep = UseCase(DueSweepSettings, sweep_container.sweep_due)
 
 
 @invocation

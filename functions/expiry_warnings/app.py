@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import due_container
+from loyalty.runtime import sweep_start_container
 from loyalty.runtime.observability import Answer, Event, invocation, report
 from loyalty.runtime.settings import ExpiryWarningsSettings
 from loyalty.runtime.use_case import UseCase
 
-begin = UseCase(ExpiryWarningsSettings, due_container.begin_sweep)
+begin = UseCase(ExpiryWarningsSettings, sweep_start_container.begin_sweep)
 
 
 @invocation

@@ -1,4 +1,4 @@
-"""Composition root of the functions about connections; like ``container``, a place that knows concrete classes."""
+"""Composition root of the functions about connections, a place that knows concrete classes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from dataclasses import dataclass
 
 from loyalty.adapters.dynamodb.connection_notes import DynamoConnectionNotes
 from loyalty.adapters.dynamodb.full_syncs import DynamoFullSyncs
-from loyalty.adapters.dynamodb.key_store import DynamoKeys
 from loyalty.adapters.dynamodb.oauth_records import DynamoOAuthRecords
 from loyalty.adapters.dynamodb.outbox import DynamoOutbox
 from loyalty.adapters.dynamodb.profile_jobs import DynamoProfileJobs
 from loyalty.adapters.dynamodb.reconciliation_store import DynamoReconciliations
 from loyalty.adapters.dynamodb.replays import DynamoReplays
-from loyalty.adapters.dynamodb.request_counter import DynamoRequestCounter
 from loyalty.adapters.dynamodb.review_feed_store import DynamoReviewFeeds
 from loyalty.adapters.dynamodb.sent_events import DynamoSentEvents
 from loyalty.adapters.secrets import OperatorSecret, StoredSecret
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemRandomness
+from loyalty.runtime.admission import admission
 from loyalty.runtime.klaviyo_access import KlaviyoAccess
 from loyalty.runtime.settings import KlaviyoConnectionSettings, KlaviyoUpkeepSettings, OauthCallbackSettings
 from loyalty.services.admit_caller import AdmitCaller
@@ -95,14 +94,9 @@ def _journey(settings: OauthCallbackSettings | KlaviyoConnectionSettings, access
         clock=access.clock,
     )
     return Journey(
-        admit=AdmitCaller(
-            keys=DynamoKeys(client, settings.table_name),
-            programs=access.programs,
-            counter=DynamoRequestCounter(client, settings.table_name),
-            clock=access.clock,
-            operator=OperatorSecret(
-                StoredSecret(lambda: settings.aws.secrets, settings.operator_key_secret, access.clock)
-            ),
+        admit=admission(
+            settings,
+            OperatorSecret(StoredSecret(lambda: settings.aws.secrets, settings.operator_key_secret, access.clock)),
         ),
         authorize=AuthorizeProgram(establish, access.oauth, access.app, access.vault, access.clock, randomness),
         resume=Resume(_requeue(settings, access), _wake(settings, access), access.clock),

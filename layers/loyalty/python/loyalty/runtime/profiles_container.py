@@ -1,4 +1,4 @@
-"""Composition root of everything about profiles: their lane, bulk imports, full syncs; like ``container``."""
+"""Composition root of everything about profiles: their lane, bulk imports, full syncs."""
 
 from __future__ import annotations
 

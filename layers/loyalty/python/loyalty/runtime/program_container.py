@@ -1,4 +1,4 @@
-"""Composition root of ``program_api``; the balance API does without what this imports."""
+"""Composition root of ``program_api``, a place that knows concrete classes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from loyalty.adapters.secrets import OperatorSecret, StoredSecret
 from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.ports import QueueMessage
-from loyalty.runtime.api_container import admission, dynamodb
+from loyalty.runtime.admission import admission
 from loyalty.runtime.program_api import ProgramApi
 from loyalty.runtime.rules_api import RulesApi
 from loyalty.runtime.settings import ProgramApiSettings
+from loyalty.services.correct_members import CorrectMembers
 from loyalty.services.explain_reviews import ExplainReviews
 from loyalty.services.keep_keys import KeepKeys
 from loyalty.services.keep_settings import KeepSettings
@@ -29,10 +30,10 @@ from loyalty.services.read_members import Members
 
 def program_api(settings: ProgramApiSettings) -> ProgramApi:
     """What ``program_api`` does."""
-    client, clock, randomness = dynamodb(settings), SystemClock(), SystemRandomness()
+    client, clock, randomness = settings.aws.dynamodb, SystemClock(), SystemRandomness()
     operator = OperatorSecret(StoredSecret(lambda: settings.aws.secrets, settings.operator_key_secret, clock))
     table = settings.table_name
-    admit = admission(client, settings, operator)
+    admit = admission(settings, operator)
     keep_settings = KeepSettings(DynamoSettings(client, table), clock, _Sweeps(settings))
     ledger = Ledger(DynamoLedger(client, table), clock, randomness)
     explain = ExplainReviews(DynamoDecisions(client, table), DynamoConnectionNotes(client, table), ledger)
@@ -42,6 +43,7 @@ def program_api(settings: ProgramApiSettings) -> ProgramApi:
         settings=keep_settings,
         keys=KeepKeys(DynamoKeys(client, table), clock, randomness),
         members=Members(ledger),
+        corrections=CorrectMembers(ledger),
         rules=RulesApi(admit, keep_settings, explain),
     )
 

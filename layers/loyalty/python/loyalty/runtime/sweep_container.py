@@ -1,9 +1,8 @@
-"""Composition root of the scheduled functions; like ``container``, a place that knows concrete classes."""
+"""Composition root of ``due_sweep``, a place that knows concrete classes."""
 
 from __future__ import annotations
 
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
-from loyalty.adapters.dynamodb.keys import DUE_SHARDS
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.roster import DynamoRoster
@@ -11,22 +10,17 @@ from loyalty.adapters.sqs import SqsQueue
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.runtime.observability import logger, report_error
-from loyalty.runtime.settings import DueSweepSettings, ExpiryWarningsSettings, WithSweepsQueue
-from loyalty.services.begin_sweep import BeginSweep
+from loyalty.runtime.settings import DueSweepSettings
 from loyalty.services.posting import Ledger
 from loyalty.services.settle_program import AttendToMessage, SettleProgram
 from loyalty.services.sweep_due import SweepDue
 
 
-def begin_sweep(settings: ExpiryWarningsSettings) -> BeginSweep:
-    """What ``expiry_warnings`` does."""
-    return BeginSweep(_queue(settings), SystemClock(), DUE_SHARDS)
-
-
 def sweep_due(settings: DueSweepSettings) -> AttendToMessage:
     """What ``due_sweep`` does."""
     client = settings.aws.dynamodb
-    clock, table, queue = SystemClock(), settings.table_name, _queue(settings)
+    clock, table = SystemClock(), settings.table_name
+    queue = SqsQueue(settings.aws.sqs, settings.sweeps_queue_url, clock, SystemRandomness())
     programs, index = DynamoPrograms(client, table), DynamoDueIndex(client, table)
     ledger = Ledger(DynamoLedger(client, table), clock, SystemRandomness())
     return AttendToMessage(
@@ -48,11 +42,6 @@ def sweep_due(settings: DueSweepSettings) -> AttendToMessage:
             failed=_member_failed,
         ),
     )
-
-
-def _queue(settings: WithSweepsQueue) -> SqsQueue:
-    client = settings.aws.sqs
-    return SqsQueue(client, settings.sweeps_queue_url, SystemClock(), SystemRandomness())
 
 
 def _member_failed(program: ProgramSlug, member_id: MemberId, error: Exception) -> None:
