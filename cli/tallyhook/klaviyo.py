@@ -37,7 +37,7 @@ class KlaviyoSetup:
             DynamoPrograms(self.client("dynamodb"), self.table),
             KmsVault(self.client("kms"), self.credentials_key_id),
             KlaviyoOAuth(session, self.base_url, app),
-            SnsNotices(self.client("sns"), self.notification_topic),
+            SnsNotices(lambda: self.client("sns"), self.notification_topic),
             clock,
         )
         return KlaviyoConnections(KlaviyoClients(self.base_url, clock, session=session), keeper)

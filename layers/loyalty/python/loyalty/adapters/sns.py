@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from loyalty.adapters.aws import service_errors
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 class SnsNotices:
     """One topic; a subscription can choose programs by the message attribute ``program``."""
 
-    def __init__(self, client: SNSClient, topic: str) -> None:
+    def __init__(self, client: Callable[[], SNSClient], topic: str) -> None:
+        """``client`` is asked for with the first message: few processes ever send one."""
         self._client = client
         self._topic = topic
 
@@ -32,7 +34,7 @@ class SnsNotices:
             "somebody with the role Owner, Admin or Manager in Klaviyo connects the program again.\n"
         )
         with service_errors("The notification service"):
-            self._client.publish(
+            self._client().publish(
                 TopicArn=self._topic,
                 Subject=f"Tallyhook: {program.slug} lost its access to Klaviyo"[:100],
                 Message=text,

@@ -39,7 +39,7 @@ class KlaviyoAccess:
         app = AppSecret(StoredSecret(lambda: settings.aws.secrets, settings.klaviyo_app_secret, clock))
         session = new_session()
         oauth = KlaviyoOAuth(session, settings.klaviyo_base_url, app)
-        notices = SnsNotices(settings.aws.sns, settings.notification_topic)
+        notices = SnsNotices(lambda: settings.aws.sns, settings.notification_topic)
         keeper = TokenKeeper(programs, vault, oauth, notices, clock)
         permits = DynamoCallPermits(dynamodb, settings.table_name, clock)
         clients = KlaviyoClients(settings.klaviyo_base_url, clock, session=session, permits=permits)
