@@ -11,6 +11,8 @@ from loyalty.domain.connection import ConnectionStatus, FirstSync
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import Adjust
 from loyalty.domain.ledger.member import Member, Profile, Standing
+from loyalty.ports import Receipt
+from loyalty.services.merge_members import MergeMembers
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.klaviyo_world import World
 
@@ -244,6 +246,37 @@ def test_a_member_without_an_address_is_owed_nothing(world: World) -> None:
     work = world.drain()
     assert (work.counts["ProfilesWithoutAddress"], world.owed_profiles()) == (1, 0)
     assert world.account.fake.services.recorder.calls() == []
+
+
+def merge(world: World, ending: MemberId, staying: MemberId) -> None:
+    receipt = MergeMembers(world.ledger)(world.candles, ending, staying, actor="support")
+    assert isinstance(receipt, Receipt)
+
+
+def test_the_address_of_a_merged_member_is_told_so(world: World) -> None:
+    """W13: else it would go on showing points that somebody else has now."""
+    ending, staying = (world.gets(email, Adjust(10)) for email in emails(2))
+    merge(world, ending.member_id, staying.member_id)
+    world.drain_until_done()
+    assert balances(world) == {emails(2)[0]: 0, emails(2)[1]: 20}
+    assert world.account.profiles()[emails(2)[0]]["loyalty_state"] == "merged"
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_an_address_that_went_over_in_a_merge_shows_who_has_it_now(world: World, seconds: int) -> None:
+    """W13: whichever of the two is owed longer, and whatever was sent of the one that ended."""
+    ending, guest = world.gets(SARAH, Adjust(10)), world.gets(emails(1)[0], Adjust(1))
+    nobody = replace(world.member(guest), profile=Profile(phone="+4915112345678"))
+    world.store.stored[guest.program, guest.member_id] = nobody
+    world.drain()
+    world.clock.sleep(seconds)
+    merge(world, ending.member_id, guest.member_id)
+    world.drain_until_done()
+    assert balances(world)[SARAH] == 11
+    world.store.owed_since[ending.program, ending.member_id] = world.clock.now()
+    world.drain_until_done()
+    assert balances(world)[SARAH] == 11
+    assert world.account.profiles()[SARAH]["loyalty_state"] == "member"
 
 
 def test_those_owed_longest_come_first(world: World) -> None:

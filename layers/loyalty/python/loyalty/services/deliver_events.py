@@ -27,15 +27,12 @@ from loyalty.domain.errors import Invalid, Transient
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost
 from loyalty.domain.ledger.entry import Delivery, DeliveryState, Entry
-from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.program import Program
 from loyalty.domain.telling import MetricEvent, event_of
 from loyalty.ports import Clock, Klaviyo, KlaviyoApi, Outbox, ProgramStore
 from loyalty.services.isolation import outcomes
+from loyalty.services.merged_members import going_on
 from loyalty.services.program_run import ProgramRun
-
-MOST_MERGES = 10
-"""Merges in a row that are followed to the member that goes on."""
 
 
 @dataclass(slots=True)
@@ -130,16 +127,17 @@ class DeliverEvents:
     def _send(
         self, work: ProgramEvents, program: Program, api: KlaviyoApi, owed: Sequence[Entry], until: datetime
     ) -> None:
-        addresses = self._addresses(program.slug, {entry.member_id for entry in owed})
+        members = going_on(self.outbox, program.slug, {entry.member_id for entry in owed})
         told: dict[str, Entry] = {}
         events: list[MetricEvent] = []
         untold: list[tuple[Entry, DeliveryState, str]] = []
         for entry in owed:
-            if not (email := addresses[entry.member_id]):
+            member = members.get(entry.member_id)
+            if member is None or not member.profile.email:
                 untold.append((entry, DeliveryState.SKIPPED, "no_email"))
                 continue
             try:
-                events.append(event_of(program, entry, email))
+                events.append(event_of(program, entry, member.profile.email))
             except Invalid as error:
                 untold.append((entry, DeliveryState.FAILED, error.message))
                 continue
@@ -167,21 +165,6 @@ class DeliverEvents:
 
         return check
 
-    def _addresses(self, slug: ProgramSlug, member_ids: Collection[MemberId]) -> dict[MemberId, str]:
-        """The e-mail address that each member's events go to, "" for none.
-
-        Those of a merged member go to the one it became.
-        """
-        found: dict[MemberId, Member] = {}
-        wanted = set(member_ids)
-        for _ in range(MOST_MERGES):
-            found |= self.outbox.members(slug, wanted)
-            became = {MemberId(found[each].merged_into) for each in wanted if each in found}
-            wanted = {each for each in became if each and each not in found}
-            if not wanted:
-                break
-        return {each: _address(found, each) for each in member_ids}
-
 
 def _became(entry: Entry, reason: str) -> tuple[Entry, DeliveryState, str]:
     """What became of an entry; one that was owed as a back-fill is sent as one."""
@@ -194,12 +177,3 @@ def _pause(work: ProgramEvents) -> None:
     """Take the messages of what is left off the queue; the entries stay owed."""
     work.paused = len(work.later)
     work.later.clear()
-
-
-def _address(members: Mapping[MemberId, Member], member_id: MemberId) -> str:
-    member = members.get(member_id)
-    for _ in range(MOST_MERGES):
-        if member is None or member.standing is not Standing.MERGED:
-            break
-        member = members.get(MemberId(member.merged_into))
-    return member.profile.email if member else ""

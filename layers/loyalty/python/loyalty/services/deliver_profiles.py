@@ -25,13 +25,14 @@ from loyalty.domain.errors import Transient
 from loyalty.domain.full_sync import FullSync, SyncState
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost, KlaviyoForbidden, KlaviyoRefused
-from loyalty.domain.ledger.member import Member
+from loyalty.domain.ledger.member import Member, Standing
 from loyalty.domain.profile_jobs import FEW, SentProfile
 from loyalty.domain.program import Program
-from loyalty.domain.telling import profile_of
+from loyalty.domain.telling import ProfileState, profile_of
 from loyalty.ports import Clock, MessageQueue, Outbox, ProgramStore
 from loyalty.profile_ports import FullSyncs, KlaviyoForProfiles, ProfileBulk, ProfileMarks, ProfilesApi
 from loyalty.services.import_in_bulk import ImportInBulk
+from loyalty.services.merged_members import going_on
 from loyalty.services.program_run import ProgramRun
 from loyalty.services.relay_outbox import wake_up
 
@@ -166,7 +167,7 @@ class DeliverProfiles:
         return True
 
     def _settle(self, run: _Run, member: Member) -> str:
-        profile = profile_of(run.program, member)
+        profile = self._profile(run, member)
         if profile is None:
             self.outbox.clear_profile(run.slug, member.member_id, member.version)
             return "without_address"
@@ -179,6 +180,19 @@ class DeliverProfiles:
             self.marks.owe(run.slug, [member.member_id], self.clock.now())
         return "sent"
 
+    def _profile(self, run: _Run, member: Member) -> ProfileState | None:
+        """What Klaviyo is to hold of a member, None where it has no address of its own.
+
+        One that went over to another member in a merge is told by that one only, and once more: what was sent of this
+        member before may be worked on later (W13).
+        """
+        if member.standing is Standing.MERGED:
+            heir = going_on(self.outbox, run.slug, [member.member_id]).get(member.member_id)
+            if heir and heir != member and heir.profile.email == member.profile.email:
+                self.marks.owe(run.slug, [heir.member_id], self.clock.now())
+                return None
+        return profile_of(run.program, member)
+
     def _send_job(self, report: ProfilesDelivered, run: _Run, members: Sequence[Member]) -> bool:
         """Send as many members as one request holds; False when the time ended first.
 
@@ -186,7 +200,7 @@ class DeliverProfiles:
         """
         bulk, sent = run.api.new_bulk(), list[SentProfile]()
         for member in members:
-            profile = profile_of(run.program, member)
+            profile = self._profile(run, member)
             try:
                 if profile is None:
                     self.outbox.clear_profile(run.slug, member.member_id, member.version)
