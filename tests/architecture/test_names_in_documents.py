@@ -24,7 +24,7 @@ OPERATION = re.compile(
 SPAN = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
 CAMEL = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
-SNAKE = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
+SNAKE = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b|\b[A-Z]+(?:_[A-Z]+)+\b")
 # Other people's names, and codes that are put together from a standing.
 ELSEWHERE = {"ClientRequestToken", "ManualClock", "member_erased", "member_merged"}
 
@@ -34,7 +34,7 @@ def names_of_code() -> set[str]:
     """Every word of the code, of the template and of what is generated from the code, and the name of every file."""
     folders = ("layers", "functions", "cli", "local", "benchmarks", "tools", "docs/schemas")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".json"}]
-    text = "\n".join(path.read_text() for path in [*files, ROOT / "template.yaml"])
+    text = "\n".join(path.read_text() for path in [*files, ROOT / "template.yaml", ROOT / "Makefile"])
     alarms = (name.removesuffix("Alarm") for name in resources("AWS::CloudWatch::Alarm"))
     below = (path for folder in TREE_FOLDERS for path in (ROOT / folder).rglob("*"))
     return {*re.findall(r"\w+", text), *alarms, *(path.stem for path in below)}
@@ -122,7 +122,7 @@ def test_commands_are_found_and_mistakes_noticed() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_name_of_code_in_a_document_is_in_the_code(document: Path) -> None:
-    """Metrics, alarms, parameters and outputs; settings, codes, properties, functions and modules."""
+    """Metrics, alarms, parameters, outputs, variables; settings, codes, properties, functions and modules."""
     spans = "\n".join(SPAN.findall(document.read_text()))
     named = {*CAMEL.findall(spans), *SNAKE.findall(spans)} - ELSEWHERE
     assert named - names_of_code() == set()
