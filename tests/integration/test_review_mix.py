@@ -88,7 +88,8 @@ class Review:
             "$event_id": f"{'rating' if rating else 'review'}-{self.name}",
         }
         if nameless:
-            said |= {"review_id": None, "$event_id": None}
+            opaque = f"{'rating' if rating else 'review'} of {self.number}"
+            said |= {"review_id": None, "$event_id": opaque if self.number % 2 else None}
         event = a_review_event(self.number, **({"topic": RATING} if rating else {}), **said)
         event["payload"]["data"]["attributes"]["datetime"] = self.written.isoformat()
         event["external_id"] = event["payload"]["data"]["id"] = f"evt-{self.number}{'r' if rating else ''}"

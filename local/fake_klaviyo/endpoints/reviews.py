@@ -50,12 +50,10 @@ def _document(call: Call, data: Any, reviews: list[Review], links: JsonObject) -
 
 def _resource(call: Call, review: Review) -> JsonObject:
     base, path = call.request.base_url, f"/api/reviews/{review.id}"
-    relationships: JsonObject = {
-        "events": {
-            "data": [{"type": "event", "id": event_id} for event_id in review.event_ids],
-            "links": related(base, path, "events"),
-        }
-    }
+    relationships: JsonObject = {"events": {"links": related(base, path, "events")}}
+    if "events" in call.query.include:
+        # Its contract lets Klaviyo leave this out of an answer that was not asked to include the events.
+        relationships["events"]["data"] = [{"type": "event", "id": event_id} for event_id in review.event_ids]
     if review.item_id is not None:
         relationships["item"] = {
             "data": {"type": "catalog-item", "id": review.item_id},

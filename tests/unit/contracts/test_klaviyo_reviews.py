@@ -78,6 +78,22 @@ def test_a_review_and_the_rating_of_the_same_submission_share_their_key() -> Non
     assert read(rating).event_id == "another"
 
 
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ({}, [f"{7:032x}"]),
+        ({"$event_id": "opaque"}, [f"{7:032x}", "opaque"]),
+        ({"review_id": None}, [f"{7:032x}", "evt00000007"]),
+        ({"review_id": None, "$event_id": "opaque"}, ["opaque", "evt00000007"]),
+        ({"review_id": " ", "$event_id": None}, ["evt00000007"]),
+    ],
+)
+def test_a_review_without_its_id_is_also_known_by_its_event(said: dict[str, Any], names: list[str]) -> None:
+    """R108: by which the listing joins it, whatever ``$event_id`` looks like (docs/klaviyo.md 6)."""
+    message = read(a_review_event(7, **said))
+    assert [message.review_key, *message.other_keys] == names
+
+
 def test_a_documented_event_is_read_whole() -> None:
     message = read(a_review_event(3, review_email=" Sarah.Mason@Klaviyo-Demo.com "))
     assert message == ReviewMessage(

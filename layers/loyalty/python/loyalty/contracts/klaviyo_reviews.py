@@ -78,8 +78,10 @@ def _review(program: str, topic: str, raw: object, digest_text: DigestText) -> R
     event = parse_event(raw)
     said, attributes = event.properties, event.payload.data.attributes
     event_id = event.external_id or event.payload.data.id
-    # The event's own id is a name only where there is no better one: every name costs the rule a look.
-    names = review_names(said.get("review_id"), said.get("$event_id")) or review_names(event_id)
+    # Without review_id nobody promises that the listing knows the review by $event_id, but it names the event. With it
+    # the event's id is no name, for every name costs the rule a look.
+    ids = [said.get("review_id"), said.get("$event_id")]
+    names = review_names(*ids) if canonical_name(ids[0]) else review_names(*ids, event_id)
     if not names:
         raise Invalid(
             "The event carries no id by which the review could be told from others.", code="missing_review_id"

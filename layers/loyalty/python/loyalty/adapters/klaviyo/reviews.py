@@ -16,6 +16,9 @@ from loyalty.domain.moments import utc_text
 PAGE = 100
 """The largest page Klaviyo gives."""
 
+_WITH_EVENTS = {"include": "events", "fields[event]": "datetime"}
+"""Without being asked to include the events Klaviyo need not name them; of each the least is asked for."""
+
 _CURSOR = "page[cursor]"
 
 
@@ -48,4 +51,4 @@ def page_of(response: requests.Response) -> ReviewPage:
 
 def _query(asked: dict[str, str], cursor: str) -> str:
     following = {_CURSOR: cursor} if cursor else {}
-    return "?" + urlencode({**asked, "page[size]": str(PAGE), **following})
+    return "?" + urlencode({**asked, **_WITH_EVENTS, "page[size]": str(PAGE), **following})
