@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loyalty.contracts.adjustments import AdjustmentForm
+from loyalty.contracts.corrections import FindForm, MergeForm, UndoForm
 from loyalty.contracts.forms import filled_in
 from loyalty.contracts.members import LONGEST_PAGE, PAGE, MemberForm
 from loyalty.domain.adjustments import Direction
@@ -16,6 +17,7 @@ from loyalty.domain.ledger.amounts import MAX_POINTS
 from loyalty.domain.ledger.commands import Adjust, Command, CommandKey, Narrative
 from loyalty.domain.ledger.decisions import Refusal
 from loyalty.domain.ledger.entry import Source
+from loyalty.services.correct_members import CorrectMembers
 from loyalty.services.erase_member import EraseMember
 from tallyhook.output import json_option, show
 
@@ -38,6 +40,52 @@ def member() -> None:
 def show_member(stack: Stack, slug: str, email: str, as_json: bool) -> None:
     """Show the member of program SLUG with the address EMAIL."""
     show(stack.members.state(stack.program(slug), email), as_json=as_json)
+
+
+@member.command("find")
+@click.argument("slug")
+@click.option("--external-id", help="The store's own id of the customer.")
+@click.option("--phone", help="In the form of E.164.")
+@json_option
+@click.pass_obj
+def find_member(stack: Stack, slug: str, external_id: str | None, phone: str | None, as_json: bool) -> None:
+    """Show the member of program SLUG that has another id than an e-mail address (W13)."""
+    form: FindForm = filled_in(FindForm, {"external_id": external_id, "phone": phone}, "search")
+    show(stack.members.found(stack.program(slug), external_id=form.external_id, phone=form.phone), as_json=as_json)
+
+
+@member.command("undo")
+@click.argument("slug")
+@click.argument("email")
+@click.argument("entry_id")
+@click.option("--points", type=AMOUNT, help="How many of its points; all that are left without it.")
+@click.option("--reason", required=True, help="Why, as the activity log shows it.")
+@click.option("--key", default="", help="Idempotency key: the same correction with the same key happens once.")
+@json_option
+@click.pass_obj
+def undo(
+    stack: Stack, slug: str, email: str, entry_id: str, points: int | None, reason: str, key: str, as_json: bool
+) -> None:
+    """Undo ENTRY_ID of the member EMAIL of program SLUG, or some of its points (W8)."""
+    form: UndoForm = filled_in(UndoForm, {"entry_id": entry_id, "points": points, "reason": reason}, "correction")
+    corrections = CorrectMembers(stack.ledger)
+    done = corrections.undo(stack.program(slug), email, form, key=key, actor=OPERATOR, source=Source("staff"))
+    show(done, as_json=as_json)
+
+
+@member.command("merge")
+@click.argument("slug")
+@click.argument("email")
+@click.argument("into")
+@click.confirmation_option(prompt="This cannot be undone. Make one member of the two?")
+@json_option
+@click.pass_obj
+def merge(stack: Stack, slug: str, email: str, into: str, as_json: bool) -> None:
+    """Let the member EMAIL of program SLUG go on in the member INTO, with all points and both histories (W13)."""
+    program = stack.program(slug)
+    form: MergeForm = filled_in(MergeForm, {"into": into}, "merge")
+    CorrectMembers(stack.ledger).merge(program, email, form, actor=OPERATOR)
+    show(stack.members.state(program, form.into), as_json=as_json)
 
 
 @member.command("set")

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
@@ -38,9 +39,32 @@ class Terminal:
         return found
 
 
+@dataclass(frozen=True)
+class App:
+    """The deployment's app at Klaviyo."""
+
+    secrets: Any
+    secret: str
+
+    def is_set_up(self, public_url: str) -> None:
+        """The operator enters it."""
+        entered = {"client_id": "id", "client_secret": "secret", "public_url": public_url}
+        self.secrets.put_secret_value(SecretId=self.secret, SecretString=json.dumps(entered))
+
+
+@pytest.fixture
+def app(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> App:
+    """Made with the deployment, its values still to be entered; moto knows no stacks."""
+    secrets = aws.client("secretsmanager")
+    secret = secrets.create_secret(Name=uuid4().hex, SecretString="{}")["ARN"]
+    outputs = dict.fromkeys(("KlaviyoBaseUrl", "CredentialsKeyId", "NotificationTopicArn"), "unused")
+    monkeypatch.setattr("tallyhook.stack._facts", lambda *_: outputs | {"KlaviyoAppSecretArn": secret})
+    return App(secrets, secret)
+
+
 @pytest.fixture
 def terminal(aws: LocalAws, tmp_path: Path) -> Terminal:
-    terminal = Terminal(aws.describe(tmp_path, aws.new_table(), api_url=API_URL))
+    terminal = Terminal(aws.describe(tmp_path, aws.new_table(), api_url=API_URL, stack_name="unused"))
     terminal.run("program", "create", "candles", "Candle Club", "--timezone", "Europe/Berlin")
     return terminal
 
@@ -100,19 +124,42 @@ def test_points_are_added_and_taken_with_a_reason_in_the_log(terminal: Terminal)
     assert terminal.asked("member", "show", "candles", EMAIL)["balances"]["available"] == 70
 
 
+def test_mistakes_are_undone_and_two_members_made_one(terminal: Terminal) -> None:
+    """W8, W13."""
+    terminal.run("member", "set", "candles", EMAIL, "--external-id", "C7")
+    terminal.run("adjust", "candles", EMAIL, "--add", "100", "--reason", "Wrong customer")
+    entry = terminal.asked("member", "log", "candles", EMAIL)["entries"][0]["entry_id"]
+    part = ("member", "undo", "candles", EMAIL, entry, "--points", "40", "--reason", "Too many")
+    assert terminal.asked(*part)["balance"] == 60
+    assert terminal.asked(*part)["replayed"]
+    assert "exceeds_original" in terminal.fails(*part[:-4], "--points", "61", "--reason", "x")
+    assert terminal.asked("member", "find", "candles", "--external-id", "C7")["balances"]["available"] == 60
+    assert "either external_id or phone" in terminal.fails("member", "find", "candles")
+
+    terminal.run("member", "set", "candles", "bill.joel@klaviyo-demo.com", "--state", "member")
+    merge = ("member", "merge", "candles", "bill.joel@klaviyo-demo.com", EMAIL)
+    assert "Aborted" in terminal.fails(*merge, typed="n\n")
+    assert terminal.asked(*merge, "--yes")["email"] == EMAIL
+
+
 def test_nobody_is_made_up_by_an_adjustment(terminal: Terminal) -> None:
     assert "unknown_member" in terminal.fails("adjust", "candles", EMAIL, "--add", "1", "--reason", "x")
     for points in ((), ("--add", "1", "--take", "1")):
         assert "either --add or --take" in terminal.fails("adjust", "candles", EMAIL, "--reason", "x", *points)
 
 
-def test_the_webhook_builder_prints_what_to_paste(terminal: Terminal) -> None:
-    """R132-R134."""
+def test_the_webhook_builder_prints_what_to_paste(terminal: Terminal, app: App) -> None:
+    """R132-R134. The URL is the one that Klaviyo reaches us by, once the operator has entered it."""
     shown = terminal.run("program", "webhook", "candles", "--direction", "decrease", "--key", "tk_mine")
     assert f"{API_URL}/programs/candles/balance/decrease" in shown
     assert "api-key: tk_mine" in shown
-    built = terminal.asked("program", "webhook", "candles", "--idea", "birthday", "--amount", "25")
-    assert json.loads(built["body"])[0]["amount"] == 25
+    app.is_set_up("https://points.klaviyo-demo.com/v1")
+    built = terminal.asked("program", "webhook", "candles", "--idea", "birthday", "--amount", "25", "--step", "vip")
+    assert built["url"] == "https://points.klaviyo-demo.com/v1/programs/candles/balance/increase"
+    (item,) = json.loads(built["body"])
+    assert (item["amount"], item["idempotency_key"]) == (25, "birthday-vip-{{ person.KlaviyoID }}")
+    complaint = terminal.fails("program", "webhook", "candles", "--idea", "review", "--step", "vip")
+    assert "step: A review pays once" in complaint
 
 
 def test_a_person_is_erased_once_confirmed_and_points_stay(terminal: Terminal) -> None:

@@ -284,6 +284,40 @@ def test_who_is_unknown_or_no_address_is_told_so(api: Api) -> None:
         assert refused(api.member(rest, "nonsense")) == (400, "invalid_email")
 
 
+def test_a_member_is_found_by_the_stores_id_and_by_phone(api: Api) -> None:
+    """W13: a till knows no e-mail address."""
+    made = api.call("PUT", f"/programs/candles/members/{EMAIL}", {"external_id": "C 7", "phone": "+4930901820"})
+    for query in ({"external_id": "C 7"}, {"phone": "+4930901820"}):
+        assert api.call("GET", "/programs/candles/members", query=query).document == made.document
+    assert refused(api.call("GET", "/programs/candles/members", query={"external_id": "C 8"})) == (
+        404,
+        "unknown_member",
+    )
+    assert refused(api.call("GET", "/programs/candles/members")) == (422, "invalid_query")
+
+
+def test_a_mistake_is_undone_once(api: Api) -> None:
+    """W8: by hand, with a reason; sent again it is answered again."""
+    given = api.adjust("increase", item(100)).document["results"][0]["entry_id"]
+    path, form = f"/programs/candles/members/{EMAIL}/undo", {"entry_id": given, "reason": "Wrong customer"}
+    first = api.call("POST", path, form)
+    assert (first.status, first.document["points"], first.document["balance"]) == (200, -100, 0)
+    assert api.call("POST", path, form).document == {**first.document, "replayed": True}
+    assert refused(api.call("POST", path, form, headers={"Idempotency-Key": "7"})) == (422, "already_reversed")
+    newest = api.member("/activity").document["entries"][0]
+    assert (newest["reverses"], newest["reason"]) == (given, "Wrong customer")
+    assert refused(api.call("POST", path, {**form, "entry_id": "x"})) == (422, "invalid_body")
+
+
+def test_two_members_are_made_one(api: Api) -> None:
+    """W13."""
+    bill = "bill.joel@klaviyo-demo.com"
+    api.adjust("increase", item(100), {**item(20), "email": bill})
+    merged = api.call("POST", f"/programs/candles/members/{bill}/merge", {"into": EMAIL})
+    assert (merged.status, merged.document["email"], merged.document["balances"]["available"]) == (200, EMAIL, 120)
+    assert api.member(email=bill).document == api.member().document == merged.document
+
+
 def test_an_address_may_be_encoded(api: Api) -> None:
     email = "sarah+candles@klaviyo-demo.com"
     api.call("PUT", f"/programs/candles/members/{quote(email, safe='')}", {"state": "member"})

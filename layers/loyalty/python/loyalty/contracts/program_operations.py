@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loyalty.contracts.corrections import FindForm, MergeForm, UndoForm, UndoneDocument
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument
 from loyalty.contracts.members import ActivityDocument, MemberDocument, MemberForm, PageForm
 from loyalty.contracts.operation import Operation
@@ -85,6 +86,16 @@ PROGRAM_OPERATIONS = (
     Operation(
         "revoke_key", "DELETE", f"{_PROGRAM}/keys/{{key_id}}", "Let a key open nothing any more", "admin", KeyDocument
     ),
+    Operation(
+        "find_member",
+        "GET",
+        f"{_PROGRAM}/members",
+        "A member, by the store's own id or by phone number",
+        "members:read",
+        MemberDocument,
+        query=FindForm,
+        details="Name one of the two.",
+    ),
     Operation("read_member", "GET", _MEMBER, "A member's state", "members:read", MemberDocument),
     Operation(
         "change_member",
@@ -115,6 +126,36 @@ PROGRAM_OPERATIONS = (
         "members:read",
         SummaryDocument,
         details="For storefronts and Klaviyo's Customer Hub. Whoever has not joined, or is excluded, is a 404.",
+    ),
+    Operation(
+        "undo_entry",
+        "POST",
+        f"{_MEMBER}/undo",
+        "Undo an entry of a member's journal, or a part of it",
+        "admin",
+        UndoneDocument,
+        body=UndoForm,
+        headers=("Idempotency-Key",),
+        details=(
+            "Points that were given are taken back; spent, taken and expired ones are given back to the lots they came "
+            "from. Without an Idempotency-Key the request names itself: undoing as many points of the same entry again "
+            "is answered again and does not happen again."
+        ),
+        example={"entry_id": "srwgd2yhhjdlfcpj6diwchnvsv-0000000001", "reason": "Given twice by mistake"},
+    ),
+    Operation(
+        "merge_member",
+        "POST",
+        f"{_MEMBER}/merge",
+        "Let a member go on in another one",
+        "admin",
+        MemberDocument,
+        body=MergeForm,
+        details=(
+            "Both histories are kept and their points added up; either address finds the member that goes on. It "
+            "cannot be undone. Where both addresses lead to one member already, nothing happens."
+        ),
+        example={"into": "sarah.mason@klaviyo-demo.com"},
     ),
     Operation("read_openapi", "GET", "/openapi.json", "This description", "everybody", None),
 )

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
+from loyalty.contracts.corrections import FindForm, MergeForm, UndoForm
+from loyalty.contracts.forms import filled_in
 from loyalty.contracts.idempotency import IDEMPOTENCY_HEADER, read_idempotency_key
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeyForm, KeysDocument, scopes_of
 from loyalty.contracts.members import PAGE, MemberForm
@@ -24,6 +26,7 @@ from loyalty.contracts.settings import (
     settings_form,
 )
 from loyalty.domain.api_keys import Scope
+from loyalty.domain.ledger.entry import Source
 from loyalty.domain.moments import utc_text
 from loyalty.domain.program import Program
 from loyalty.runtime import http
@@ -31,6 +34,7 @@ from loyalty.runtime.calls import Call, Done, etag, told
 from loyalty.runtime.observability import report
 from loyalty.runtime.rules_api import RulesApi
 from loyalty.services.admit_caller import AdmitCaller, Admitted
+from loyalty.services.correct_members import CorrectMembers
 from loyalty.services.keep_keys import IssuedKey, KeepKeys
 from loyalty.services.keep_settings import KeepSettings
 from loyalty.services.open_program import OpenProgram
@@ -46,6 +50,7 @@ class ProgramApi:
     settings: KeepSettings
     keys: KeepKeys
     members: Members
+    corrections: CorrectMembers
     rules: RulesApi
 
     def create_program(self, call: Call) -> Response[str]:
@@ -104,6 +109,12 @@ class ProgramApi:
         report(Done("key revoked", {"program": slug, "key_id": admitted.actor, "revoked": key.key_id}))
         return told(KeyDocument.of(key))
 
+    def find_member(self, call: Call, slug: str) -> Response[str]:
+        """A member by another id than the e-mail address."""
+        program = self._admitted(call, slug, Scope.MEMBERS_READ).program
+        form: FindForm = filled_in(FindForm, dict(call.query), "query")
+        return told(self.members.found(program, external_id=form.external_id, phone=form.phone))
+
     def read_member(self, call: Call, slug: str, email: str) -> Response[str]:
         """A member's state."""
         program = self._admitted(call, slug, Scope.MEMBERS_READ).program
@@ -125,6 +136,26 @@ class ProgramApi:
         limit = call.number("limit", PAGE)
         cursor = call.query.get("cursor") or ""
         return told(self.members.activity(program, unquote(email), cursor=cursor, limit=limit))
+
+    def undo_entry(self, call: Call, slug: str, email: str) -> Response[str]:
+        """Undo an entry of a member's journal."""
+        admitted = self._admitted(call, slug, Scope.ADMIN)
+        key = read_idempotency_key(call.headers.get(IDEMPOTENCY_HEADER))
+        form = call.form(UndoForm)
+        document = self.corrections.undo(
+            admitted.program, unquote(email), form, key=key, actor=admitted.actor, source=Source("api")
+        )
+        ids = {"program": slug, "key_id": admitted.actor, "entry_id": document.entry_id}
+        report(Done("entry undone", ids, {"EntriesUndone": int(not document.replayed)}))
+        return told(document)
+
+    def merge_member(self, call: Call, slug: str, email: str) -> Response[str]:
+        """Let a member go on in another one."""
+        admitted = self._admitted(call, slug, Scope.ADMIN)
+        form = call.form(MergeForm)
+        staying = self.corrections.merge(admitted.program, unquote(email), form, actor=admitted.actor)
+        report(Done("members merged", {"program": slug, "key_id": admitted.actor, "member_id": staying}))
+        return told(self.members.state(admitted.program, form.into))
 
     def read_summary(self, call: Call, slug: str, email: str) -> Response[str]:
         """What a member may see."""

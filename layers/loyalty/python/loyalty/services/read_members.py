@@ -32,6 +32,15 @@ class Members:
         """
         return MemberDocument.of(self._settled(program, email))
 
+    def found(self, program: Program, *, external_id: str | None, phone: str | None) -> MemberDocument:
+        """A member by the store's own id or by phone number, one of which is given (W13).
+
+        Raises:
+            NotFound: ``unknown_member``.
+        """
+        address = Address("external_id", external_id) if external_id else Address("phone", phone or "")
+        return MemberDocument.of(self.ledger.retrying(lambda: self._settled_once(program, address)))
+
     def summary(self, program: Program, email: str) -> SummaryDocument:
         """What a member may see; whoever has not joined, or takes no part, is not there (R164).
 
@@ -106,4 +115,4 @@ def _is_so(member: Member, profile: dict[str, str], standing: Standing | None) -
 
 
 def _unknown() -> NotFound:
-    return NotFound("Nobody in this program has this address.", code="unknown_member")
+    return NotFound("Nobody in this program has this address or id.", code="unknown_member")
