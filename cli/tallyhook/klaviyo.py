@@ -29,14 +29,18 @@ class KlaviyoSetup:
     app_secret: str
     notification_topic: str
 
+    @property
+    def app(self) -> AppSecret:
+        """What the operator entered about the app at Klaviyo."""
+        return AppSecret(StoredSecret(lambda: self.client("secretsmanager"), self.app_secret, SystemClock()))
+
     def connections(self) -> KlaviyoConnections:
         """Klaviyo for this deployment's programs."""
         clock, session = SystemClock(), new_session()
-        app = AppSecret(StoredSecret(lambda: self.client("secretsmanager"), self.app_secret, clock))
         keeper = TokenKeeper(
             DynamoPrograms(self.client("dynamodb"), self.table),
             KmsVault(self.client("kms"), self.credentials_key_id),
-            KlaviyoOAuth(session, self.base_url, app),
+            KlaviyoOAuth(session, self.base_url, self.app),
             SnsNotices(lambda: self.client("sns"), self.notification_topic),
             clock,
         )

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING, get_args
 
 import click
 
-from loyalty.contracts.builder import IdeaName, build_webhook
+from loyalty.contracts.builder import BuilderForm, IdeaName, build_webhook
 from loyalty.contracts.forms import filled_in
 from loyalty.contracts.keys import IssuedKeyDocument, KeyDocument, KeysDocument
 from loyalty.contracts.settings import SettingsForm, settings_form
@@ -75,14 +75,23 @@ def entitle(stack: Stack, slug: str, klaviyo: bool) -> None:
 @click.option("--direction", type=click.Choice([way.value for way in Direction]), default="increase", show_default=True)
 @click.option("--idea", type=click.Choice(get_args(IdeaName)), default="bonus", show_default=True)
 @click.option("--amount", type=click.IntRange(1, MAX_POINTS), default=100, show_default=True)
+@click.option("--step", help="Tells it from other steps of the idea that reach the same customers, such as survey.")
 @click.option("--key", "api_key", default="", help="API key to put into the headers.")
 @json_option
 @click.pass_obj
-def webhook(stack: Stack, slug: str, direction: str, idea: IdeaName, amount: int, api_key: str, as_json: bool) -> None:
+def webhook(stack: Stack, /, slug: str, api_key: str, as_json: bool, **asked: str | int | None) -> None:
     """Print what to paste into a Klaviyo flow's webhook action for program SLUG."""
     found = stack.program(slug)
-    way = Direction(direction)
-    built = build_webhook(found, stack.api_url, api_key, direction=way, idea=idea, amount=amount)
+    form: BuilderForm = filled_in(BuilderForm, asked, "webhook")
+    built = build_webhook(
+        found,
+        stack.public_url,
+        api_key,
+        direction=Direction(form.direction),
+        idea=form.idea,
+        amount=form.amount,
+        step=form.step or "",
+    )
     if as_json:
         show(built, as_json=True)
         return

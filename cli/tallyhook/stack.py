@@ -20,6 +20,7 @@ from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.settings_store import DynamoSettings
 from loyalty.adapters.system import SystemClock, SystemRandomness
+from loyalty.domain.errors import Misconfigured
 from loyalty.domain.identity import program_slug
 from loyalty.services.keep_keys import KeepKeys
 from loyalty.services.keep_settings import KeepSettings
@@ -82,6 +83,14 @@ class Stack:
     def decisions(self) -> DynamoDecisions:
         """Its decisions on reviews."""
         return DynamoDecisions(self.client, self.table)
+
+    @property
+    def public_url(self) -> str:
+        """The API's root as Klaviyo reaches it: as the operator entered it, else as the stack names it."""
+        try:
+            return self.klaviyo_setup().app.public_url()
+        except Misconfigured:
+            return self.api_url
 
     @property
     def klaviyo(self) -> KlaviyoConnections:

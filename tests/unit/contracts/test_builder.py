@@ -14,7 +14,9 @@ from local.fake_klaviyo.contract import Contract
 from loyalty.contracts.adjustments import read_adjustments
 from loyalty.contracts.builder import PLACEHOLDER, BuilderForm, BuiltWebhook, IdeaName, build_webhook
 from loyalty.contracts.flow_reviews import FlowReviewForm
+from loyalty.contracts.forms import filled_in
 from loyalty.domain.adjustments import Direction
+from loyalty.domain.errors import Rejected
 from loyalty.domain.review_rule import ReviewRule
 from tests.builders import a_program
 
@@ -26,8 +28,10 @@ each_idea = pytest.mark.parametrize("idea", IDEAS)
 each_direction = pytest.mark.parametrize("direction", Direction)
 
 
-def built(idea: IdeaName = "bonus", direction: Direction = Direction.INCREASE, key: str = "tk_x") -> BuiltWebhook:
-    return build_webhook(a_program(), ROOT, key, direction=direction, idea=idea, amount=50)
+def built(
+    idea: IdeaName = "bonus", direction: Direction = Direction.INCREASE, key: str = "tk_x", step: str = ""
+) -> BuiltWebhook:
+    return build_webhook(a_program(), ROOT, key, direction=direction, idea=idea, amount=50, step=step)
 
 
 @each_idea
@@ -69,6 +73,24 @@ def test_no_two_ideas_or_directions_share_a_key() -> None:
     assert not [key for key in keys if "now" in key or "today" in key], "a key must not change between tries"
 
 
+def test_steps_of_one_idea_that_reach_the_same_customers_each_have_a_key_and_a_flow() -> None:
+    """Two bonus flows, or a second try to win somebody back, are not a repeat of the first."""
+    steps = ("", "survey", "second")
+    webhooks = [built(idea, way, step=step) for idea in ("bonus", "win_back") for way in Direction for step in steps]
+    assert len({json.loads(webhook.body)[0]["idempotency_key"] for webhook in webhooks}) == len(webhooks)
+    assert len({webhook.flow.data["attributes"]["name"] for webhook in webhooks}) == 2 * len(steps)
+
+
+@pytest.mark.parametrize("idea", ["review", "submit_review"])
+def test_a_review_has_no_steps_for_it_pays_once(idea: str) -> None:
+    """R136."""
+    with pytest.raises(Rejected) as refused:
+        filled_in(BuilderForm, {"idea": idea, "step": "second"}, "query")
+    assert [(error["where"], error["code"]) for error in refused.value.facts["errors"]] == [
+        ("step", "step_of_a_review")
+    ]
+
+
 def test_a_welcome_bonus_is_for_a_profile_once() -> None:
     """R135: the flow lets nobody in twice."""
     definition = built("welcome").flow.data["attributes"]["definition"]
@@ -90,6 +112,7 @@ def test_a_missing_key_and_a_double_reward_are_warned_of() -> None:
 
 def test_a_query_is_read_with_its_numbers_as_numbers() -> None:
     assert BuilderForm.facts({"amount": "5", "idea": "review", "other": "x"}) == {"amount": 5, "idea": "review"}
+    assert BuilderForm.facts({"step": "survey"}) == {"step": "survey"}
     assert BuilderForm.facts({"amount": "5.0"}) == {"amount": "5.0"}
     assert BuilderForm.facts({}) == {}
 

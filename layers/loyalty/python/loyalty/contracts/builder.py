@@ -1,8 +1,9 @@
 """The webhook builder: what to paste into a Klaviyo flow's webhook action (R132-R138).
 
 Keys are made of what stays the same while Klaviyo sends a step again, and never of the time. A caller's key is
-remembered for 35 days: a yearly bonus comes again, a step of a few days does not. A review's key is the one that the
-review rule uses, so whichever of the two comes first is the only one that pays.
+remembered for 35 days: a yearly bonus comes again, a step of a few days does not. Two steps of one idea that reach the
+same customers are told apart by a name that the merchant gives them. A review's key is the one that the review rule
+uses, so whichever of the two comes first is the only one that pays.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from loyalty.contracts.adjustments import REVIEW_KEY, Warned
-from loyalty.contracts.forms import Form, Told
+from loyalty.contracts.forms import Form, Refused, Told
 from loyalty.domain.adjustments import Direction
 from loyalty.domain.ledger.amounts import MAX_POINTS
 from loyalty.domain.program import Program
@@ -24,6 +25,8 @@ PLACEHOLDER = "<your API key>"
 
 IdeaName = Literal["bonus", "welcome", "review", "submit_review", "win_back", "birthday"]
 
+_OF_A_REVIEW = frozenset({"review", "submit_review"})
+
 
 class BuilderForm(Form):
     """What is to be built."""
@@ -31,12 +34,27 @@ class BuilderForm(Form):
     direction: Literal["increase", "decrease"] = "increase"
     idea: Annotated[IdeaName, Field(description="What the flow is for.")] = "bonus"
     amount: Annotated[int, Field(gt=0, le=MAX_POINTS, description="Points.")] = 100
+    step: Annotated[
+        str | None,
+        Field(
+            pattern="^[a-z0-9-]{1,40}$",
+            description="Tells this step from others of its idea that reach the same customers; each pays for itself.",
+            examples=["survey"],
+        ),
+    ] = None
+
+    @field_validator("step")
+    @classmethod
+    def _no_step_of_a_review(cls, step: str | None, info: ValidationInfo) -> str | None:
+        if step and info.data.get("idea") in _OF_A_REVIEW:
+            raise Refused("step_of_a_review", "A review pays once, whatever asks for it; leave step out")
+        return step
 
     @classmethod
     def facts(cls, query: Mapping[str, str]) -> dict[str, Any]:
         """A query as the form takes it: its numbers as numbers."""
         amount = query.get("amount", "")
-        known = {name: query[name] for name in ("direction", "idea") if name in query}
+        known = {name: query[name] for name in ("direction", "idea", "step") if name in query}
         if not amount:
             return known
         return known | {"amount": int(amount) if amount.isascii() and amount.isdigit() and len(amount) < 12 else amount}
@@ -62,10 +80,9 @@ class BuiltWebhook(Told):
 
 @dataclass(frozen=True, slots=True)
 class _Idea:
-    """One use of the webhook: its key, its words, and the flow around it."""
+    """One use of the webhook: its words, and the flow around it."""
 
     flow_name: str
-    key: str
     added: str
     taken: str
     trigger: Mapping[str, Any]
@@ -77,7 +94,6 @@ _METRIC = {"type": "metric", "id": "<metric id>"}
 _IDEAS: Mapping[str, _Idea] = {
     "bonus": _Idea(
         "Loyalty - adjust points",
-        "bonus-{{ person.KlaviyoID }}",
         "Bonus points from Klaviyo flow",
         "Points deducted by Klaviyo flow",
         _METRIC,
@@ -85,7 +101,6 @@ _IDEAS: Mapping[str, _Idea] = {
     ),
     "welcome": _Idea(
         "Loyalty - welcome bonus",
-        "welcome-{{ person.KlaviyoID }}",
         "Welcome bonus",
         "Welcome bonus taken back",
         {"type": "list", "id": "<list id>"},
@@ -93,16 +108,14 @@ _IDEAS: Mapping[str, _Idea] = {
     ),
     "review": _Idea(
         "Loyalty - review reward",
-        f"{REVIEW_KEY}{{{{ event.review_id }}}}",
         "Bonus for your product review",
         "Review bonus taken back",
         _METRIC,
         once=False,
     ),
-    "submit_review": _Idea("Loyalty - submit review to the review rule", "", "", "", _METRIC, once=False),
+    "submit_review": _Idea("Loyalty - submit review to the review rule", "", "", _METRIC, once=False),
     "win_back": _Idea(
         "Loyalty - win-back bonus",
-        "win-back-{{ person.KlaviyoID }}",
         "We miss you: bonus points",
         "Win-back bonus taken back",
         {"type": "segment", "id": "<segment id>"},
@@ -110,7 +123,6 @@ _IDEAS: Mapping[str, _Idea] = {
     ),
     "birthday": _Idea(
         "Loyalty - birthday bonus",
-        "birthday-{{ person.KlaviyoID }}",
         "Extra birthday bonus",
         "Birthday bonus taken back",
         {
@@ -144,15 +156,17 @@ _SUBMITTED_REVIEW = {
 
 
 def build_webhook(
-    program: Program, base_url: str, api_key: str, *, direction: Direction, idea: IdeaName, amount: int
+    program: Program, base_url: str, api_key: str, *, direction: Direction, idea: IdeaName, amount: int, step: str = ""
 ) -> BuiltWebhook:
-    """Fill a webhook action in; ``base_url`` is the API's root, ``api_key`` empty for a placeholder."""
+    """Fill a webhook action in; ``base_url`` is the API's root, ``api_key`` empty for a placeholder.
+
+    ``step`` tells it from others of the same idea; empty where there is one.
+    """
     chosen = _IDEAS[idea]
     url = f"{base_url}/programs/{program.slug}/balance/{direction.value}"
     headers = {"api-key": api_key or PLACEHOLDER, "Content-Type": "application/json"}
-    reason, key = chosen.added, chosen.key
-    if direction is Direction.DECREASE:
-        reason, key = chosen.taken, f"take-{chosen.key}"
+    reason = chosen.added if direction is Direction.INCREASE else chosen.taken
+    key = _key(idea, direction, step)
     item = {"email": "{{ person.email }}", "amount": amount, "reason": reason, "idempotency_key": key}
     body = json.dumps([item], indent=2)
     if idea == "submit_review":
@@ -163,7 +177,7 @@ def build_webhook(
         url=url,
         headers=headers,
         body=body,
-        flow=FlowExample(data=_flow(chosen, url, headers, body)),
+        flow=FlowExample(data=_flow(chosen, step, url, headers, body)),
         warnings=tuple(_warnings(program, idea, api_key)),
     )
 
@@ -183,8 +197,16 @@ def draft_of(built: BuiltWebhook, name: str, trigger_id: str) -> dict[str, Any]:
     return {**built.flow.data, "attributes": {"name": name, "definition": {**definition, "triggers": [started]}}}
 
 
-def _flow(idea: _Idea, url: str, headers: Mapping[str, str], body: str) -> dict[str, Any]:
-    message = {"name": idea.flow_name, "url": url, "headers": dict(headers), "body": body}
+def _key(idea: IdeaName, direction: Direction, step: str) -> str:
+    key = "-".join(filter(None, (idea.replace("_", "-"), step, "{{ person.KlaviyoID }}")))
+    if idea == "review":
+        key = f"{REVIEW_KEY}{{{{ event.review_id }}}}"
+    return key if direction is Direction.INCREASE else f"take-{key}"
+
+
+def _flow(idea: _Idea, step: str, url: str, headers: Mapping[str, str], body: str) -> dict[str, Any]:
+    name = f"{idea.flow_name} ({step})" if step else idea.flow_name
+    message = {"name": name, "url": url, "headers": dict(headers), "body": body}
     action = {
         "temporary_id": "webhook-1",
         "type": "send-webhook",
@@ -197,7 +219,7 @@ def _flow(idea: _Idea, url: str, headers: Mapping[str, str], body: str) -> dict[
         "entry_action_id": "webhook-1",
         "reentry_criteria": {"duration": 1 if idea.once else 0, "unit": "alltime"},
     }
-    return {"type": "flow", "attributes": {"name": idea.flow_name, "definition": definition}}
+    return {"type": "flow", "attributes": {"name": name, "definition": definition}}
 
 
 def _warnings(program: Program, idea: IdeaName, api_key: str) -> list[Warned]:

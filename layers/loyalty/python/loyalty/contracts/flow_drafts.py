@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from loyalty.contracts.adjustments import Warned
-from loyalty.contracts.builder import IdeaName
-from loyalty.contracts.forms import Form, Text, Told
-from loyalty.domain.ledger.amounts import MAX_POINTS
+from loyalty.contracts.builder import BuilderForm
+from loyalty.contracts.forms import Text, Told
 
 KlaviyoId = Annotated[str, Field(pattern="^[A-Za-z0-9]{1,32}$", examples=["WzaXsg"])]
 
 
-class FlowDraftForm(Form):
+class FlowDraftForm(BuilderForm):
     """A flow to create."""
 
-    direction: Literal["increase", "decrease"] = "increase"
-    idea: Annotated[IdeaName, Field(description="What the flow is for.")] = "bonus"
-    amount: Annotated[int, Field(gt=0, le=MAX_POINTS, description="Points.")] = 100
     name: Annotated[
         Text | None,
         Field(pattern=r'^[^"\\\x00-\x1f]{1,100}$', description="The flow's name; each idea has one."),

@@ -78,6 +78,7 @@ class BuildWebhooks:
             direction=Direction(form.direction),
             idea=form.idea,
             amount=form.amount,
+            step=form.step or "",
         )
 
     def draft(self, slug: str, headers: Mapping[str, str], body: bytes, *, base_url: str) -> Drafted:
@@ -102,6 +103,7 @@ class BuildWebhooks:
             direction=Direction(form.direction),
             idea=form.idea,
             amount=form.amount,
+            step=form.step or "",
         )
         try:
             return self._drafted(program, form, built)
