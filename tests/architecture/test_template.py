@@ -252,7 +252,10 @@ def test_a_function_reaches_only_the_keys_it_needs(function: Function) -> None:
         condition = statement.get("Condition", {})
         actions = listed(statement["Action"])
         if any(action.startswith("kms:") for action in actions):
-            assert condition == {"ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["program"]}}
+            assert condition == {
+                "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": ["program"]},
+                "Null": {"kms:EncryptionContextKeys": "false"},
+            }
         reads_items = [action for action in actions if action.startswith("dynamodb:") and "Stream" not in action]
         if reads_items and not set(actions) & {"dynamodb:GetRecords"}:
             prefixes = condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
