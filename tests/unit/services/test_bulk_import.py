@@ -313,6 +313,17 @@ def test_after_a_disconnect_jobs_are_forgotten(world: ProfileWorld) -> None:
     assert world.jobs.open(world.candles.slug) == []
 
 
+def test_jobs_of_the_account_before_are_nothing_to_ask_the_new_one_about(world: ProfileWorld) -> None:
+    """A disconnect and a connect between two looks."""
+    world.has(*names(5))
+    world.drain()
+    world.clock.sleep(60)
+    world.connected(connected_at=world.clock.now())
+    (work,) = world.follows()
+    assert (work.trouble, world.jobs.open(world.candles.slug)) == (None, [])
+    assert world.account.calls("get_bulk_import_profiles_job") == 0
+
+
 def test_only_what_stands_still_is_woken_up(world: ProfileWorld) -> None:
     """R29: a message got lost, the job or sync did not."""
     wake = WakeSyncs(world.jobs, world.syncs, world.tasks, world.clock)

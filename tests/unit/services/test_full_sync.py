@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from local.fake_klaviyo.profile_book import ProfileBook
 from loyalty.adapters.klaviyo import bulk_profiles
 from loyalty.domain.connection import ConnectionStatus, FirstSync
 from loyalty.domain.errors import NotFound, StateForbids, Transient
@@ -118,12 +119,13 @@ def test_a_member_gets_live_changes_from_its_own_turn_on(world: ProfileWorld) ->
 
 def sends_one_request(world: ProfileWorld) -> None:
     """Let the walk come as far as one request."""
+    before = world.account.calls("bulk_import_profiles")
     taken = world.clock.now() + timedelta(seconds=1)
     clock = world.clock
 
     class OneRequest:
         def now(self) -> Any:
-            return taken if world.account.calls("bulk_import_profiles") > 1 else clock.now()
+            return taken if world.account.calls("bulk_import_profiles") > before else clock.now()
 
         def sleep(self, seconds: float) -> None:
             clock.sleep(seconds)
@@ -274,6 +276,45 @@ def test_a_disconnect_ends_the_sync(world: ProfileWorld) -> None:
     world.lets_work()
     assert world.sync.state is SyncState.CANCELLED
     assert world.account.profiles() == {}
+
+
+def moves_to_another_account(world: ProfileWorld) -> None:
+    """While nobody looked at the sync: its message comes back a quarter of an hour later."""
+    world.tasks.messages.clear()
+    world.clock.sleep(60)
+    world.connected(connected_at=world.clock.now(), first_sync=FirstSync.NOT_STARTED)
+    world.account.fake.services.world.accounts["AbC123"].profiles = ProfileBook()
+
+
+def half_synced(world: ProfileWorld) -> None:
+    world.has_many(50)
+    world.starts_sync()
+    sends_one_request(world)
+    assert world.sync.position
+
+
+def test_a_sync_of_the_account_before_ends_and_nobody_is_left_out_of_the_next(world: ProfileWorld) -> None:
+    """R7, R27, R28: after a disconnect everything begins anew, and only when the merchant says so."""
+    half_synced(world)
+    moves_to_another_account(world)
+    work = world.walks()
+    assert (world.sync.state, work.counts["SyncJobsSubmitted"]) == (SyncState.CANCELLED, 0)
+    assert world.program.connection
+    assert world.program.connection.first_sync is FirstSync.NOT_STARTED
+    world.starts_sync()
+    world.lets_work()
+    assert world.account.profiles() == world.newest()
+
+
+def test_a_new_sync_does_not_wait_for_one_of_the_account_before(world: ProfileWorld) -> None:
+    """R27, R28."""
+    half_synced(world)
+    first = world.sync.id
+    moves_to_another_account(world)
+    assert world.starts_sync().id != first
+    world.lets_work()
+    assert (world.sync.state, world.sync.done) == (SyncState.DONE, 51)
+    assert world.account.profiles() == world.newest()
 
 
 def test_lost_access_pauses_the_sync_and_says_so(world: ProfileWorld) -> None:

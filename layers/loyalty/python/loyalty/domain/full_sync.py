@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from loyalty.domain.connection import Connection
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.member import Member, Standing
+from loyalty.domain.moments import whole_milliseconds
 
 STUCK_AFTER = timedelta(minutes=30)
 """What nobody worked on for that long has lost its message: no wait between two tries is longer."""
@@ -46,6 +48,10 @@ class FullSync:
     moved_at: datetime | None = None
     ended_at: datetime | None = None
     trouble: str = ""
+
+    def is_of(self, connection: Connection) -> bool:
+        """Whether it was started for this connection, which is still one: the account of the next has nobody."""
+        return connection.is_owed and self.started_at >= whole_milliseconds(connection.connected_at)
 
     def includes(self, member_id: MemberId) -> bool:
         """Whether a member has been in the sync, so that its live changes are sent from now on (R30)."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from loyalty.domain.connection import Connection
 from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.moments import whole_milliseconds
 
 FEW = 100
 """Profiles that are sent one by one: that takes two seconds, and a job is not for small updates (docs/klaviyo.md 4)."""
@@ -51,6 +53,10 @@ class ProfileJob:
     sync: str = ""
     counted: bool = False
     looked_at: datetime | None = None
+
+    def is_of(self, connection: Connection) -> bool:
+        """Whether it was sent by this connection, which is still one: the account of the next has no such job."""
+        return connection.is_owed and self.sent_at >= whole_milliseconds(connection.connected_at)
 
     def next_look(self, now: datetime) -> int:
         """Seconds until it is worth asking again: half its age, so that a job of any length is asked about seldom."""

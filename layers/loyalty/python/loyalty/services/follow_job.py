@@ -90,7 +90,7 @@ class FollowJob:
         now = whole_milliseconds(self.clock.now())
         age = now - job.sent_at
         program = self.programs.load(job.program)
-        if program is None or program.connection is None or not program.connection.is_owed:
+        if program is None or program.connection is None or not job.is_of(program.connection):
             self.jobs.forget(job)
             return
         if not program.connection.is_usable:

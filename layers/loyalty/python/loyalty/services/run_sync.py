@@ -47,6 +47,9 @@ class RunSync:
             raise StateForbids("Klaviyo has to be connected again before a sync.", code="access_lost")
         now = whole_milliseconds(self.clock.now())
         sync = FullSync(program.slug, f"sync-{self.randomness.salt()[:12]}", now)
+        running = self._running(program.slug)
+        if running and not running.is_of(connection):
+            self.syncs.end(running, SyncState.CANCELLED, now)
         try:
             self.syncs.begin(sync)
         except Conflict:

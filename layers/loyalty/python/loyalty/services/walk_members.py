@@ -138,7 +138,7 @@ class WalkMembers:
         if sync is None or sync.state is not SyncState.RUNNING:
             return
         connection = program.connection if program else None
-        if program is None or connection is None or not connection.is_owed:
+        if program is None or connection is None or not sync.is_of(connection):
             self.syncs.end(sync, SyncState.CANCELLED, self.clock.now())
             return
         if not connection.can_send:
