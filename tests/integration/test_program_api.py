@@ -427,15 +427,6 @@ def test_the_builder_opens_for_either_direction(api: Api) -> None:
     assert api.member().document["balances"]["available"] == 100
 
 
-def test_a_birthday_flow_comes_on_top_of_what_a_birthday_earns_already(api: Api) -> None:
-    """R138: different reasons, both in the log."""
-    built = api.call("GET", "/programs/candles/webhook-builder", query={"idea": "birthday"}).document
-    sent_as_built(api, built)
-    api.adjust("increase", item(10, reason="Happy birthday"))
-    reasons = [entry["reason"] for entry in api.member("/activity").document["entries"]]
-    assert reasons == ["Happy birthday", "Extra birthday bonus"]
-
-
 def test_the_builder_says_what_is_missing(api: Api) -> None:
     built = api.call("GET", "/programs/candles/webhook-builder", query={"idea": "review"}, key=OPERATOR).document
     assert [warning["code"] for warning in built["warnings"]] == ["review_rule_is_on", "key_missing"]

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from loyalty.contracts.adjustments import AdjustmentResult
+from loyalty.contracts.builder import build_webhook
+from loyalty.contracts.members import MemberForm
 from loyalty.domain.adjustments import AdjustmentRule, Direction, UnknownMember
 from loyalty.domain.api_keys import Scope
 from loyalty.domain.errors import (
@@ -23,16 +25,17 @@ from loyalty.domain.errors import (
     Transient,
     Unauthenticated,
 )
-from loyalty.domain.identity import Address
+from loyalty.domain.identity import Address, MemberId
 from loyalty.domain.ledger.entry import DeliveryState, Entry, EntryKind, Source
 from loyalty.domain.ledger.member import Standing
-from loyalty.domain.ledger.terms import Overdraft, Terms
+from loyalty.domain.ledger.terms import BirthdayRule, Overdraft, Terms
 from loyalty.domain.program import Program
 from loyalty.ports import Plan
 from loyalty.services.adjust_balances import AdjustBalances
 from loyalty.services.admit_caller import AdmitCaller
 from loyalty.services.keep_keys import KeepKeys
 from loyalty.services.posting import ATTEMPTS, Ledger
+from loyalty.services.read_members import Members
 from tests.builders import SARAH, a_program
 from tests.fakes.clocks import START, FixedClock, SeededRandomness
 from tests.fakes.memory_keys import MemoryCounter, MemoryKeys, MemoryUnfinished
@@ -307,6 +310,27 @@ def test_a_derived_key_holds_for_24_hours_across_midnight(api: Api) -> None:
     api.clock.time = START + timedelta(hours=24)
     api.send(item(1), flow=FLOW)
     assert api.points() == [1, 1]
+
+
+def test_a_birthday_flow_pays_on_top_of_the_birthday_points_of_the_program(api: Api) -> None:
+    """R138: both, each with a reason of its own."""
+    program = replace(api.program, terms=Terms(birthday=BirthdayRule(100)))
+    api.programs.programs[program.slug] = program
+    form = MemberForm(state="member", birthday=f"1990-{START + timedelta(days=40):%m-%d}")
+    _, member = Members(api.ledger).save(program, EMAIL, form, key="", actor="operator")
+    api.clock.advance(days=40)
+    api.ledger.attend(program, MemberId(member.member_id))
+    built = build_webhook(
+        program, "https://x", api.issued.text, direction=Direction.INCREASE, idea="birthday", amount=25
+    )
+    rendered = built.body.replace("{{ person.email }}", EMAIL).replace("{{ person.KlaviyoID }}", "01G")
+    for _ in range(2):
+        api.send(*json.loads(rendered), flow=FLOW)
+    earned, added = [entry for entry in api.journal() if entry.points]
+    assert (earned.kind, earned.points, added.kind, added.points) == (EntryKind.EARN, 100, EntryKind.ADJUST, 25)
+    reasons = [entry.private.reason for entry in (earned, added) if entry.private]
+    assert len(set(reasons)) == 2
+    assert all(reasons)
 
 
 def test_trouble_that_passes_leaves_as_such(api: Api) -> None:
