@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -16,11 +17,11 @@ from local.processes import Process, StackError, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 REGION: Final = "us-east-1"
 # The emulator takes this pair for the account's root user, which no policy limits.
 ACCESS_KEY: Final = "test"
+_PROGRAM: Final = Path(__file__).with_name("guarded_emulator.py")
 _ATTEMPTS: Final = 3
 _START_SECONDS: Final = 60.0
 
@@ -66,7 +67,7 @@ def running_emulator(state: Path, logs: Path) -> Iterator[Emulator]:
         port = free_port()
         log = logs / "emulator.log"
         with Process(
-            "the AWS emulator", [sys.executable, "-m", "ministack"], log=log, env=_environment(port, state)
+            "the AWS emulator", [sys.executable, "-P", str(_PROGRAM)], log=log, env=_environment(port, state)
         ) as process:
             endpoint_url = f"http://127.0.0.1:{port}"
             try:
