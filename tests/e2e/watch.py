@@ -21,7 +21,7 @@ from tests.secrecy import Secrecy
 
 
 class Watch:
-    """Remembers what the API answered, and in the end looks for secrets in answers, log lines and items."""
+    """Remembers what the API answered, and in the end looks for secrets in answers, log lines, items and messages."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -60,6 +60,11 @@ class Watch:
         found += [f"log of {group}: {what}" for group, line in lines for what in self.secrecy.in_text(line)]
         items = list(self._items())
         found += [f"item of type {item.get('type')}: {what}" for item in items for what in self.secrecy.in_item(item)]
+        found += [
+            f"message in {queue}: {what}"
+            for queue, body in self._messages()
+            for what in self.secrecy.in_text(body, addresses="Reviews" not in queue)
+        ]
         assert lines, "there was nothing to look at"
         assert items, "there was nothing to look at"
         return sorted(set(found))
@@ -98,6 +103,13 @@ class Watch:
                 name = cast(str, group["logGroupName"])
                 for events in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
                     yield from ((name.rpartition("/")[2], event["message"]) for event in events["events"])
+
+    def _messages(self) -> Iterator[tuple[str, str]]:
+        """What nobody has taken off a queue: above all what was given up on."""
+        sqs = self._stack.client("sqs")
+        for url in sqs.list_queues().get("QueueUrls", []):
+            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+            yield from ((url.rpartition("/")[2], message["Body"]) for message in answer.get("Messages", []))
 
     def _items(self) -> Iterator[dict[str, Any]]:
         read = TypeDeserializer().deserialize
