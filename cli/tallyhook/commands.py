@@ -14,6 +14,7 @@ from loyalty.domain.errors import LoyaltyError
 from loyalty.domain.identity import MemberId
 from loyalty.services.verify_ledger import Totals, VerifyLedger
 from tallyhook import delivery_commands, due_commands, member_commands, program_commands, review_commands, sync_commands
+from tallyhook.output import json_option
 from tallyhook.progress import shown
 from tallyhook.stack import Stack, open_stack
 
@@ -71,7 +72,7 @@ for _each in (
 @main.command()
 @click.argument("slug")
 @click.option("--member", "member_id", help="Check this member only, by member id.")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@json_option
 @click.pass_obj
 def verify(stack: Stack, slug: str, member_id: str | None, as_json: bool) -> None:
     """Replay the journals of program SLUG and compare everything stored with what they say.
@@ -104,17 +105,23 @@ def verify(stack: Stack, slug: str, member_id: str | None, as_json: bool) -> Non
 @main.command()
 @click.argument("slug")
 @click.option("--member", "member_id", help="Rebuild this member only, by member id.")
+@json_option
 @click.pass_obj
-def rebuild(stack: Stack, slug: str, member_id: str | None) -> None:
+def rebuild(stack: Stack, slug: str, member_id: str | None, as_json: bool) -> None:
     """Write what follows from the journals of program SLUG anew wherever it differs.
 
     The journal itself is never changed: a member whose journal is broken is refused.
     """
     program = stack.program(slug)
     members = [MemberId(member_id)] if member_id else list(stack.audit.member_ids(program.slug))
-    for member in shown(members):
+    written: list[dict[str, str]] = []
+    for member in shown(members, quiet=as_json):
         for name in stack.audit.rebuild(program, member):
-            click.echo(f"member {member}: {name} written")
+            written.append({"member_id": member, "item": name})
+            if not as_json:
+                click.echo(f"member {member}: {name} written")
+    if as_json:
+        click.echo(json.dumps({"written": written}, indent=2))
 
 
 def _reports(stack: Stack, program: Program, member_id: str | None) -> Iterable[MemberReport]:

@@ -14,7 +14,7 @@ import click
 
 from loyalty.services.foresee_expiry import ForeseeExpiry
 from loyalty.services.settle_members import SettleMembers
-from tallyhook.output import json_option
+from tallyhook.output import json_option, tell
 from tallyhook.progress import shown
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def preview_expiry(stack: Stack, slug: str, until: datetime, file: Path | None, 
 
 @click.command()
 @click.argument("slug")
+@json_option
 @click.pass_obj
-def settle(stack: Stack, slug: str) -> None:
+def settle(stack: Stack, slug: str, as_json: bool) -> None:
     """Post everything due on every member of program SLUG, and note when each is due next.
 
     Changed settings do this by themselves; it is for members that could not be attended to then.
@@ -65,13 +66,15 @@ def settle(stack: Stack, slug: str) -> None:
     """
     program = stack.program(slug)
     members = acts = failed = 0
-    for settled in SettleMembers(stack.ledger, stack.index)(program, shown(stack.audit.member_ids(program.slug))):
+    everybody = shown(stack.audit.member_ids(program.slug), quiet=as_json)
+    for settled in SettleMembers(stack.ledger, stack.index)(program, everybody):
         members += 1
         acts += settled.acts
         if settled.error is not None:
             failed += 1
             click.echo(f"member {settled.member_id}: {settled.error.message} ({settled.error.code})", err=True)
-    click.echo(f"{members} members, {acts} acts posted, {failed} failed")
+    sentence = f"{members} members, {acts} acts posted, {failed} failed"
+    tell(sentence, as_json=as_json, members=members, acts=acts, failed=failed)
     if failed:
         sys.exit(UNSETTLED)
 

@@ -19,7 +19,7 @@ from loyalty.domain.ledger.decisions import Refusal
 from loyalty.domain.ledger.entry import Source
 from loyalty.services.correct_members import CorrectMembers
 from loyalty.services.erase_member import EraseMember
-from tallyhook.output import json_option, show
+from tallyhook.output import json_option, show, tell
 
 if TYPE_CHECKING:
     from tallyhook.stack import Stack
@@ -134,8 +134,9 @@ def show_log(stack: Stack, slug: str, email: str, limit: int, as_json: bool) -> 
 @click.argument("slug")
 @click.argument("email")
 @click.confirmation_option(prompt="This cannot be undone. Erase this person's data?")
+@json_option
 @click.pass_obj
-def erase(stack: Stack, slug: str, email: str) -> None:
+def erase(stack: Stack, slug: str, email: str, as_json: bool) -> None:
     """Erase who the member EMAIL of program SLUG is; points and times stay (R25).
 
     Klaviyo's data about the person is erased in Klaviyo, by a data privacy request.
@@ -147,7 +148,9 @@ def erase(stack: Stack, slug: str, email: str) -> None:
     outcome = EraseMember(stack.ledger, stack.decisions)(found, somebody.member_id, actor=OPERATOR)
     if isinstance(outcome, Refusal):
         raise click.ClickException(f"{outcome.message} ({outcome.code})")
-    click.echo(f"member {somebody.member_id}: erased")
+    tell(
+        f"member {somebody.member_id}: erased", as_json=as_json, member_id=somebody.member_id, entry_id=outcome.entry_id
+    )
 
 
 @click.command()
@@ -157,8 +160,11 @@ def erase(stack: Stack, slug: str, email: str) -> None:
 @click.option("--take", type=AMOUNT, help="Points to take.")
 @click.option("--reason", required=True, help="Why, as the activity log shows it.")
 @click.option("--key", default="", help="Idempotency key: the same adjustment with the same key happens once.")
+@json_option
 @click.pass_obj
-def adjust(stack: Stack, slug: str, email: str, add: int | None, take: int | None, reason: str, key: str) -> None:
+def adjust(
+    stack: Stack, slug: str, email: str, add: int | None, take: int | None, reason: str, key: str, as_json: bool
+) -> None:
     """Add points to, or take points from, the member EMAIL of program SLUG (R171)."""
     if (add is None) == (take is None):
         raise click.UsageError("Say either --add or --take.")
@@ -178,4 +184,11 @@ def adjust(stack: Stack, slug: str, email: str, add: int | None, take: int | Non
     if isinstance(outcome, Refusal):
         raise click.ClickException(f"{outcome.message} ({outcome.code})")
     again = " (done before)" if outcome.replayed else ""
-    click.echo(f"entry {outcome.entry_id}: {outcome.points:+d} points, balance {outcome.after.available}{again}")
+    tell(
+        f"entry {outcome.entry_id}: {outcome.points:+d} points, balance {outcome.after.available}{again}",
+        as_json=as_json,
+        entry_id=outcome.entry_id,
+        points=outcome.points,
+        balance=outcome.after.available,
+        replayed=outcome.replayed,
+    )

@@ -26,6 +26,11 @@ def show(document: BaseModel, *, as_json: bool) -> None:
         click.echo(f"{name}: {value}")
 
 
+def tell(sentence: str, *, as_json: bool, **facts: Any) -> None:
+    """Print what was done: a sentence for people, its facts for programs."""
+    click.echo(json.dumps(facts, indent=2) if as_json else sentence)
+
+
 def _lines(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for name, value in facts.items():

@@ -14,7 +14,7 @@ from loyalty.contracts.strict_json import read_json
 from loyalty.domain.adjustments import Direction
 from loyalty.domain.api_keys import REQUESTS_A_MINUTE, Scope
 from loyalty.domain.ledger.amounts import MAX_POINTS
-from tallyhook.output import json_option, show
+from tallyhook.output import json_option, show, tell
 
 if TYPE_CHECKING:
     from loyalty.services.keep_keys import IssuedKey
@@ -51,23 +51,26 @@ def show_settings(stack: Stack, slug: str) -> None:
 @program.command("set")
 @click.argument("slug")
 @click.argument("file", type=click.File("rb"))
+@json_option
 @click.pass_obj
-def change_settings(stack: Stack, slug: str, file: IO[bytes]) -> None:
+def change_settings(stack: Stack, slug: str, file: IO[bytes], as_json: bool) -> None:
     """Replace the settings of program SLUG by those in FILE (- is standard input)."""
     found = stack.program(slug)
     form: SettingsForm = filled_in(SettingsForm, read_json(file.read(), MOST_BYTES), "settings")
     changed = stack.settings(found, form, found.version)
-    click.echo(f"program {slug}: settings of version {changed.version}")
+    tell(f"program {slug}: settings of version {changed.version}", as_json=as_json, slug=slug, version=changed.version)
 
 
 @program.command("entitle")
 @click.argument("slug")
 @click.option("--klaviyo/--no-klaviyo", required=True, help="Whether the program may connect to Klaviyo.")
+@json_option
 @click.pass_obj
-def entitle(stack: Stack, slug: str, klaviyo: bool) -> None:
+def entitle(stack: Stack, slug: str, klaviyo: bool, as_json: bool) -> None:
     """Say what the plan of program SLUG includes; a connection that it has goes on."""
     changed = stack.settings.include_klaviyo(stack.program(slug), included=klaviyo)
-    click.echo(f"program {slug}: {'may' if changed.klaviyo_included else 'may not'} connect to Klaviyo")
+    may = changed.klaviyo_included
+    tell(f"program {slug}: {'may' if may else 'may not'} connect to Klaviyo", as_json=as_json, slug=slug, klaviyo=may)
 
 
 @program.command("webhook")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -72,7 +74,7 @@ def terminal(aws: LocalAws, tmp_path: Path) -> Terminal:
 def test_the_operator_says_whether_a_plan_includes_klaviyo(terminal: Terminal) -> None:
     """R24."""
     assert "may not connect" in terminal.run("program", "entitle", "candles", "--no-klaviyo")
-    assert "may connect" in terminal.run("program", "entitle", "candles", "--klaviyo")
+    assert terminal.asked("program", "entitle", "candles", "--klaviyo") == {"slug": "candles", "klaviyo": True}
     assert "Missing option" in terminal.fails("program", "entitle", "candles")
 
 
@@ -114,6 +116,8 @@ def test_points_are_added_and_taken_with_a_reason_in_the_log(terminal: Terminal)
     assert "+100 points, balance 100" in terminal.run(*add)
     assert "(done before)" in terminal.run(*add)
     assert "-30 points, balance 70" in terminal.run("adjust", "candles", EMAIL, "--take", "30", "--reason", "Mistake")
+    told = terminal.asked(*add)
+    assert (told["points"], told["balance"], told["replayed"]) == (100, 100, True)
     assert "insufficient_points" in terminal.fails("adjust", "candles", EMAIL, "--take", "99", "--reason", "x")
     log = terminal.asked("member", "log", "candles", EMAIL)["entries"]
     assert [(entry["points"], entry["reason"], entry["actor"], entry["source"]["kind"]) for entry in log[:2]] == [
@@ -172,3 +176,16 @@ def test_a_person_is_erased_once_confirmed_and_points_stay(terminal: Terminal) -
     assert "Nobody" in terminal.fails("member", "erase", "candles", EMAIL, "--yes")
     assert "unknown_member" in terminal.fails("member", "show", "candles", EMAIL)
     terminal.run("verify", "candles")
+    assert terminal.asked("rebuild", "candles") == {"written": []}
+    assert terminal.asked("settle", "candles") == {"members": 1, "acts": 0, "failed": 0}
+
+
+def commands(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        yield from commands(command) if isinstance(command, click.Group) else [command]
+
+
+def test_every_command_can_print_json() -> None:
+    """The settings are printed as JSON anyway."""
+    names = {command.name for command in commands(main) if "as_json" not in {each.name for each in command.params}}
+    assert names == {"settings"}
