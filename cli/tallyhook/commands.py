@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from loyalty.domain.errors import LoyaltyError
+from loyalty.domain.errors import Conflict, LoyaltyError, Rejected
 from loyalty.domain.identity import MemberId
 from loyalty.services.verify_ledger import Totals, VerifyLedger
 from tallyhook import delivery_commands, due_commands, member_commands, program_commands, review_commands, sync_commands
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from loyalty.ports import MemberReport
 
 DAMAGED = 1
-"""Exit code of ``verify`` when something is not as the journal says."""
+"""Exit code when something is not as the journal says, or was left so."""
 
 
 class Commands(click.Group):
@@ -110,18 +110,28 @@ def verify(stack: Stack, slug: str, member_id: str | None, as_json: bool) -> Non
 def rebuild(stack: Stack, slug: str, member_id: str | None, as_json: bool) -> None:
     """Write what follows from the journals of program SLUG anew wherever it differs.
 
-    The journal itself is never changed: a member whose journal is broken is refused.
+    The journal itself is never changed. Members whose journal is broken, or who change meanwhile, are named and left as
+    they are; then it exits with 1.
     """
     program = stack.program(slug)
     members = [MemberId(member_id)] if member_id else list(stack.audit.member_ids(program.slug))
     written: list[dict[str, str]] = []
+    failed = 0
     for member in shown(members, quiet=as_json):
-        for name in stack.audit.rebuild(program, member):
+        try:
+            names = stack.audit.rebuild(program, member)
+        except (Rejected, Conflict) as error:
+            click.echo(f"member {member}: {error.message} ({error.code})", err=True)
+            failed += 1
+            continue
+        for name in names:
             written.append({"member_id": member, "item": name})
             if not as_json:
                 click.echo(f"member {member}: {name} written")
     if as_json:
-        click.echo(json.dumps({"written": written}, indent=2))
+        click.echo(json.dumps({"written": written, "failed": failed}, indent=2))
+    if failed:
+        sys.exit(DAMAGED)
 
 
 def _reports(stack: Stack, program: Program, member_id: str | None) -> Iterable[MemberReport]:

@@ -12,20 +12,41 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loyalty.domain.errors import LoyaltyError
 from loyalty.services.foresee_expiry import ForeseeExpiry
 from loyalty.services.settle_members import SettleMembers
 from tallyhook.output import json_option, tell
 from tallyhook.progress import shown
 
 if TYPE_CHECKING:
+    from loyalty.domain.identity import MemberId
     from loyalty.domain.ledger.forecast import Foreseen
     from loyalty.domain.ledger.member import Member
     from tallyhook.stack import Stack
 
 COLUMNS = ("date", "member_id", "email", "what", "days_left", "expires_on", "points")
 
-UNSETTLED = 1
-"""Exit code of ``settle`` when members could not be attended to."""
+INCOMPLETE = 1
+"""Exit code when members could not be attended to."""
+
+
+class Failed:
+    """Tells of members that could not be attended to, while the command goes on with the others."""
+
+    count = 0
+
+    def __call__(self, member_id: MemberId, error: Exception) -> None:
+        """Name a member and the trouble with it, without the words of errors that may quote what is stored."""
+        self.count += 1
+        why = f"cannot be attended to ({type(error).__name__}); verify it"
+        if isinstance(error, LoyaltyError):
+            why = f"{error.message} ({error.code})"
+        click.echo(f"member {member_id}: {why}", err=True)
+
+    def exit(self) -> None:
+        """End the command, without success if there were any."""
+        if self.count:
+            sys.exit(INCOMPLETE)
 
 
 @click.command("preview-expiry")
@@ -37,11 +58,11 @@ UNSETTLED = 1
 def preview_expiry(stack: Stack, slug: str, until: datetime, file: Path | None, as_json: bool) -> None:
     """Say what members of program SLUG will be warned of and what will expire, if nobody earns or spends.
 
-    Changes nothing. What is overdue already stands under today.
+    Changes nothing. What is overdue already stands under today. Exits with 1 when members could not be attended to.
     """
-    program = stack.program(slug)
+    program, failed = stack.program(slug), Failed()
     members = shown(stack.audit.member_ids(program.slug), quiet=as_json)
-    foreseen = ForeseeExpiry(stack.store, stack.clock)(program, members, until.date())
+    foreseen = ForeseeExpiry(stack.store, stack.clock, failed)(program, members, until.date())
     rows = sorted((_row(member, each) for member, each in foreseen), key=lambda row: tuple(map(str, row)))
     if file is not None:
         with file.open("w", newline="", encoding="utf-8") as out:
@@ -52,6 +73,7 @@ def preview_expiry(stack: Stack, slug: str, until: datetime, file: Path | None, 
         for line in _table([COLUMNS, *rows]) if rows else ():
             click.echo(line)
         click.echo(_sums(rows, until.date()))
+    failed.exit()
 
 
 @click.command()
@@ -65,18 +87,16 @@ def settle(stack: Stack, slug: str, as_json: bool) -> None:
     Safe to repeat and to run beside sweeps. Exits with 1 when members could not be attended to.
     """
     program = stack.program(slug)
-    members = acts = failed = 0
+    members, acts, failed = 0, 0, Failed()
     everybody = shown(stack.audit.member_ids(program.slug), quiet=as_json)
     for settled in SettleMembers(stack.ledger, stack.index)(program, everybody):
         members += 1
         acts += settled.acts
         if settled.error is not None:
-            failed += 1
-            click.echo(f"member {settled.member_id}: {settled.error.message} ({settled.error.code})", err=True)
-    sentence = f"{members} members, {acts} acts posted, {failed} failed"
-    tell(sentence, as_json=as_json, members=members, acts=acts, failed=failed)
-    if failed:
-        sys.exit(UNSETTLED)
+            failed(settled.member_id, settled.error)
+    sentence = f"{members} members, {acts} acts posted, {failed.count} failed"
+    tell(sentence, as_json=as_json, members=members, acts=acts, failed=failed.count)
+    failed.exit()
 
 
 def _row(member: Member, each: Foreseen) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from loyalty.domain.ledger.commands import Earn
 from loyalty.ports import Receipt
 from loyalty.services.posting import Ledger
 from tallyhook.commands import main
-from tests.builders import SARAH, a_command, a_program
+from tests.builders import BILL, SARAH, a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
 from tests.integration.local_aws import LocalAws
 
@@ -48,6 +48,22 @@ class Deployment:
             ExpressionAttributeValues=wire({":much": 100_000}),
         )
 
+    def break_journal_of_another(self) -> MemberId:
+        """Let somebody earn, and change who did it; the id of that member."""
+        program, store = a_program(), DynamoLedger(self.client, self.table)
+        receipt = Ledger(store, FixedClock(), SeededRandomness()).post(
+            program, BILL, a_command(Earn(40), key="bill"), newcomer=True
+        )
+        assert isinstance(receipt, Receipt)
+        key = keys.entry(program.slug, receipt.member_id, 1)
+        self.client.update_item(
+            TableName=self.table,
+            Key=wire({"pk": key.pk, "sk": key.sk}),
+            UpdateExpression="SET actor = :somebody",
+            ExpressionAttributeValues=wire({":somebody": "somebody else"}),
+        )
+        return receipt.member_id
+
 
 @pytest.fixture
 def deployment(aws: LocalAws, tmp_path: Path) -> Deployment:
@@ -73,6 +89,16 @@ def test_a_changed_balance_is_found_named_and_mended(deployment: Deployment) -> 
     assert f"member {deployment.member_id}, member: available is not what the journal says" in found.output
     assert f"member {deployment.member_id}: member written" in deployment.run("rebuild", "candles").output
     assert deployment.run("verify", "candles").exit_code == 0
+
+
+def test_a_member_whose_journal_is_broken_keeps_no_other_from_being_rebuilt(deployment: Deployment) -> None:
+    broken = deployment.break_journal_of_another()
+    deployment.overpay()
+    result = deployment.run("rebuild", "candles")
+    assert result.exit_code == 1
+    assert f"member {broken}: The journal is broken at entry 1 (hash" in result.stderr
+    assert f"member {deployment.member_id}: member written" in result.stdout
+    assert deployment.run("verify", "candles", "--member", deployment.member_id).exit_code == 0
 
 
 def test_findings_come_as_json_for_programs(deployment: Deployment) -> None:

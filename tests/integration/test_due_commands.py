@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.due_index import DynamoDueIndex
 from loyalty.adapters.dynamodb.keys import DUE_SHARDS
 from loyalty.adapters.dynamodb.ledger_store import DynamoLedger
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.dynamodb.settings_store import DynamoSettings
+from loyalty.adapters.dynamodb.typed_json import wire
 from loyalty.adapters.system import SystemClock
 from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import Address, MemberId
@@ -135,6 +137,29 @@ def test_settle_brings_members_into_the_index_after_expiry_was_turned_on(deploym
     assert result.output == f"{MEMBERS} members, {MEMBERS} acts posted, 0 failed\n"
     assert deployment.due() == MEMBERS
     assert deployment.run("settle", deployment.program.slug).output == f"{MEMBERS} members, 0 acts posted, 0 failed\n"
+
+
+def test_a_damaged_member_keeps_nobody_from_being_settled_or_foreseen(deployment: Deployment, tmp_path: Path) -> None:
+    """Nothing is said of what the item holds; ``verify`` says what is wrong with it."""
+    ids = sorted(deployment.earn(number, NOW - timedelta(days=30)) for number in range(MEMBERS))
+    key = keys.member(deployment.program.slug, ids[0])
+    deployment.client.update_item(
+        TableName=deployment.table,
+        Key=wire({"pk": key.pk, "sk": key.sk}),
+        UpdateExpression="SET standing = :what",
+        ExpressionAttributeValues=wire({":what": "customer0@klaviyo-demo.com"}),
+    )
+    file = tmp_path / "preview.csv"
+    result = deployment.run("preview-expiry", deployment.program.slug, "--until", f"{TODAY}", "--csv", str(file))
+    assert result.exit_code == 1
+    assert f"member {ids[0]}: cannot be attended to (ValueError)" in result.stderr
+    assert "customer0" not in result.stderr
+    assert [row["member_id"] for row in csv.DictReader(file.read_text().splitlines())] == ids[1:]
+    result = deployment.run("settle", deployment.program.slug)
+    assert result.exit_code == 1
+    assert f"member {ids[0]}: cannot be attended to (ValueError)" in result.stderr
+    assert "customer0" not in result.stderr
+    assert f"{MEMBERS} members, {MEMBERS - 1} acts posted, 1 failed" in result.stdout
 
 
 def test_settle_passes_over_a_member_it_cannot_settle(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

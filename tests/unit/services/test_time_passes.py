@@ -253,6 +253,10 @@ def test_expiry_that_is_turned_off_ends_warnings_too_and_turned_on_again_begins_
     ]
 
 
+def fails(_: object, error: Exception) -> None:
+    raise error
+
+
 def joins_on(member: Member, terms: Terms) -> datetime | None:
     """A kind of this test: customers who were noticed become members after thirty days."""
     is_candidate = member.standing is Standing.CANDIDATE and member.created_at
@@ -276,7 +280,9 @@ def test_a_kind_that_is_registered_is_swept_settled_and_foreseen_by_what_is_ther
     story = Story(expiry=NoExpiry())
     story.program = replace(story.program, newcomers=Standing.CANDIDATE)
     story.does(SARAH, Earn(5))
-    foreseen = ForeseeExpiry(story.store, story.clock)(story.program, [story.sarah.member_id], at("2027-01-01").date())
+    foreseen = ForeseeExpiry(story.store, story.clock, fails)(
+        story.program, [story.sarah.member_id], at("2027-01-01").date()
+    )
     assert list(foreseen) == []
     assert story.lives("2026-04-01") == []
     assert story.lives("2026-06-01") == [("2026-04-01", "member_joined", 0)]

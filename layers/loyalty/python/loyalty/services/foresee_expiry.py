@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from loyalty.domain.errors import Transient
 from loyalty.domain.identity import MemberId
 from loyalty.domain.ledger.forecast import Foreseen, foresee
 from loyalty.domain.ledger.member import Member
@@ -18,10 +19,11 @@ _INSTANT = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class ForeseeExpiry:
-    """Reads members and writes nothing."""
+    """Reads members and writes nothing. ``failed`` is told of each member that cannot be foreseen, and why."""
 
     store: LedgerStore
     clock: Clock
+    failed: Callable[[MemberId, Exception], None]
 
     def __call__(
         self, program: Program, member_ids: Iterable[MemberId], until: date
@@ -29,10 +31,18 @@ class ForeseeExpiry:
         """Every warning and expiry up to the end of a local day, member by member.
 
         Raises:
-            Conflict: something due on a member is refused.
+            Transient: storage is out of reach.
         """
         now, end = self.clock.now(), end_of_day(until, program.terms.timezone) - _INSTANT
         for member_id in member_ids:
-            member = self.store.find(program.slug, member_id)
-            if isinstance(member, Member):
-                yield from ((member, each) for each in foresee(member, program.terms, now, end))
+            try:
+                member = self.store.find(program.slug, member_id)
+                if not isinstance(member, Member):
+                    continue
+                foreseen = list(foresee(member, program.terms, now, end))
+            except Transient:
+                raise
+            except Exception as error:  # noqa: BLE001 - one member must not hide what the others will lose; it is told
+                self.failed(member_id, error)
+            else:
+                yield from ((member, each) for each in foreseen)

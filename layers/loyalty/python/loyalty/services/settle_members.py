@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from loyalty.domain.errors import LoyaltyError, Transient
+from loyalty.domain.errors import Transient
 from loyalty.domain.identity import MemberId
 from loyalty.domain.program import Program
 from loyalty.ports import DueIndex
@@ -22,7 +22,7 @@ class Settled:
 
     member_id: MemberId
     acts: int = 0
-    error: LoyaltyError | None = None
+    error: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SettleMembers:
                 acts = self.ledger.attend(program, member_id) or self.index.correct(program, member_id)
             except Transient:
                 raise
-            except LoyaltyError as error:
+            except Exception as error:  # noqa: BLE001 - one member must not hold up the others; it is told
                 yield Settled(member_id, error=error)
             else:
                 yield Settled(member_id, acts)
