@@ -93,6 +93,20 @@ def test_settings_and_keys_and_members_are_served_under_the_functions_own_role(c
     assert call("GET", f"/members/{customer}/summary").json()["points_balance"] == 0
 
 
+def test_mistakes_are_put_right_under_the_functions_own_role(call: Call, customer: str) -> None:
+    """W8, W13: points of the wrong customer go back, and two addresses of one person become one member."""
+    other, till = f"other-{customer}", customer[:30]
+    items = [{"email": email, "amount": 100, "reason": "Bonus"} for email in (customer, other)]
+    given = call("POST", "/balance/increase", items).json()["results"][0]["entry_id"]
+    undone = call("POST", f"/members/{customer}/undo", {"entry_id": given, "points": 30, "reason": "Too many"})
+    assert (undone.status_code, undone.json().get("balance")) == (200, 70), undone.text
+    assert call("PUT", f"/members/{other}", {"external_id": till}).status_code == 200
+    for _ in range(2):
+        merged = call("POST", f"/members/{other}/merge", {"into": customer})
+        assert (merged.status_code, merged.json()["balances"]["available"]) == (200, 170), merged.text
+    assert call("GET", f"/members?external_id={till}").json() == merged.json()
+
+
 def test_the_operator_opens_a_program(stack: Stack, customer: str) -> None:
     slug = f"shop-{customer[9:30]}"
     url = f"{stack.description.api_url}/programs"
