@@ -14,7 +14,7 @@ T = TypeVar("T")
 _POLL_SECONDS: Final = 0.1
 
 
-def eventually(what: str, condition: Callable[[], T | None], *, seconds: float = 60.0) -> T:
+def eventually(what: str, condition: Callable[[], T | None], *, seconds: float = 240.0) -> T:
     """Ask ``condition`` until it gives something other than None, False or nothing, and return that.
 
     Raises:
