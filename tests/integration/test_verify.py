@@ -11,6 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.audit import DynamoAudit
 from loyalty.adapters.dynamodb.codec import entry_of
 from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
@@ -149,6 +150,30 @@ def test_any_damaged_or_missing_attribute_of_any_item_is_found(world: World) -> 
         world.put(item)
     assert missed == []
     assert world.findings(member_id) == []
+
+
+@pytest.mark.parametrize(
+    ("attribute", "damage"),
+    [
+        ("effect", {"kind": "earn", "change": {"available": "100", "earned": 100}}),
+        ("effect", {"kind": "earn", "lots": "2026-06-01"}),
+        ("key", True),
+        ("actor", b"tester"),
+        ("recorded_at", 10**20),
+    ],
+)
+def test_an_entry_that_holds_what_no_entry_can_hold_is_named_and_not_rebuilt_from(
+    world: World, attribute: str, damage: object
+) -> None:
+    """Whatever takes it apart fails in a way of its own; that must end neither ``verify`` nor ``rebuild``."""
+    member_id = world.post(SARAH, Earn(100)).member_id
+    world.post(SARAH, Spend(30))
+    (item,) = [item for item in world.items() if item["sk"] == keys.entry_sk(1)]
+    world.put(item | {attribute: damage})
+    assert any(finding.item in ("entry 1", item["sk"]) for finding in world.damages(member_id))
+    with pytest.raises(Rejected, match="journal is broken at") as rejected:
+        world.audit.rebuild(world.program, member_id)
+    assert rejected.value.code == "broken_journal"
 
 
 def test_a_finding_names_the_item_and_the_attribute(world: World) -> None:

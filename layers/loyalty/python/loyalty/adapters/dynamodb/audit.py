@@ -16,7 +16,8 @@ from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.errors import Conflict, Rejected
 from loyalty.domain.identity import Email, MemberId, ProgramSlug
 from loyalty.domain.ledger.commands import RETENTION_DAYS
-from loyalty.domain.ledger.entry import Entry
+from loyalty.domain.ledger.entry import Entry, chain_hash
+from loyalty.domain.ledger.member import Member
 from loyalty.domain.ledger.verify import Finding, Proof, prove
 from loyalty.domain.program import Program
 from loyalty.ports import Clock, MemberReport
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 GENERATIONS = 10
 """How many erasures of one address a redirect is searched behind."""
 
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """What taking a damaged item apart raises."""
+
+_UNFIT = "does not match the entry's content, which no entry can hold"
 
 
 class DynamoAudit:
@@ -74,10 +77,14 @@ class DynamoAudit:
         """Replay a member's journal and compare every item that follows from it."""
         items = self._partition(program, member_id)
         journal, findings = _readable(items)
-        proof = prove(program.slug, member_id, journal)
+        proof = _proof(program, member_id, journal)
         findings += proof.findings
-        for wanted, stored, name in self._pairs(program, proof, journal, items):
-            findings += _differences(name, wanted, stored)
+        try:
+            for wanted, stored, name in self._pairs(program, proof, journal, items):
+                findings += _differences(name, wanted, stored)
+        except _UNREADABLE:
+            if not findings:
+                raise
         return MemberReport(member_id, len(journal), proof.member.amounts, tuple(findings))
 
     def rebuild(self, program: Program, member_id: MemberId) -> list[str]:
@@ -89,7 +96,7 @@ class DynamoAudit:
         """
         items = self._partition(program, member_id)
         journal, findings = _readable(items)
-        proof = prove(program.slug, member_id, journal)
+        proof = _proof(program, member_id, journal)
         if findings := [*findings, *proof.findings]:
             first = findings[0]
             raise Rejected(
@@ -207,6 +214,24 @@ def _readable(items: dict[str, Item]) -> tuple[list[Entry], list[Finding]]:
         except _UNREADABLE as error:
             findings.append(Finding(sk, "", f"cannot be read: {type(error).__name__} {error}"))
     return journal, findings
+
+
+def _proof(program: Program, member_id: MemberId, journal: Sequence[Entry]) -> Proof:
+    """What a journal proves: nothing where an entry holds what no entry can hold, which its hash tells."""
+    try:
+        return prove(program.slug, member_id, journal)
+    except _UNREADABLE:
+        damaged = [Finding(f"entry {each.seq}", "hash", _UNFIT) for each in journal if not _fits_hash(each)]
+        if not damaged:
+            raise
+        return Proof(Member(program.slug, member_id), tuple(damaged))
+
+
+def _fits_hash(entry: Entry) -> bool:
+    try:
+        return entry.hash == chain_hash(entry)
+    except _UNREADABLE:
+        return False
 
 
 def _differences(name: str, wanted: Item, stored: Item | None) -> list[Finding]:
