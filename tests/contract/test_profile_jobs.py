@@ -164,15 +164,15 @@ def test_a_job_of_an_earlier_sync_is_closed_without_being_counted(pen: Pen) -> N
 def test_notes_are_kept_while_a_sync_runs(pen: Pen) -> None:
     syncs, sync = pen.storage.full_syncs, a_sync(pen)
     syncs.begin(sync)
-    syncs.note(sync, pen.clock.now(), total=7)
+    syncs.note(replace(sync, total=7), pen.clock.now())
     noted = pen.clock.now() + timedelta(minutes=1)
-    syncs.note(sync, noted, trouble="klaviyo_unavailable")
-    sync = replace(sync, total=7, moved_at=noted)
+    syncs.note(replace(sync, trouble="klaviyo_unavailable", most=50), noted)
+    sync = replace(sync, total=7, moved_at=noted, most=50)
     assert syncs.load(CANDLES) == replace(sync, trouble="klaviyo_unavailable")
     ended = pen.clock.now() + timedelta(hours=1)
     assert syncs.end(sync, SyncState.DONE, ended)
     assert not syncs.end(sync, SyncState.CANCELLED, ended)
-    syncs.note(sync, ended, total=9)
+    syncs.note(replace(sync, total=9), ended)
     assert syncs.load(CANDLES) == replace(sync, state=SyncState.DONE, ended_at=ended)
 
 

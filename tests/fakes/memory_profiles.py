@@ -75,11 +75,12 @@ class MemoryFullSyncs:
             for job in jobs:
                 self._jobs.jobs[job.program, job.id] = replace(self._jobs.jobs[job.program, job.id], counted=True)
 
-    def note(self, sync: FullSync, at: datetime, *, total: int | None = None, trouble: str = "") -> None:
+    def note(self, sync: FullSync, at: datetime) -> None:
         with self._jobs.lock:
             if stored := self._running(sync):
-                total = stored.total if total is None else total
-                self._jobs.syncs[sync.program] = replace(stored, moved_at=at, total=total, trouble=trouble)
+                total = stored.total if sync.total is None else sync.total
+                said = replace(stored, total=total, trouble=sync.trouble, most=sync.most)
+                self._jobs.syncs[sync.program] = replace(said, moved_at=at)
 
     def end(self, sync: FullSync, state: SyncState, at: datetime) -> bool:
         with self._jobs.lock:

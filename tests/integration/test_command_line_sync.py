@@ -41,7 +41,7 @@ class Deployment:
     def ends(self, state: SyncState, **changes: Any) -> None:
         sync = self.syncs.load(a_program().slug)
         assert sync is not None
-        self.syncs.note(sync, SystemClock().now(), total=7)
+        self.syncs.note(replace(sync, total=7), SystemClock().now())
         self.syncs.advance(sync, replace(sync, walked_all=True, position="z", **changes), [])
         self.syncs.end(sync, state, SystemClock().now())
 

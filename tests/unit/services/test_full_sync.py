@@ -22,6 +22,7 @@ from loyalty.domain.ledger.entry import DeliveryState
 from loyalty.domain.ledger.member import Profile
 from loyalty.profile_ports import Enrolled
 from loyalty.services import walk_members
+from tests import profile_world
 from tests.fakes.memory_ledger import MemoryLedger
 from tests.profile_world import ProfileWorld
 
@@ -196,6 +197,24 @@ def test_a_worker_that_dies_is_followed_by_the_next(world: ProfileWorld, at: int
     world.lets_work()
     assert (world.sync.state, world.sync.done) == (SyncState.DONE, 60)
     assert world.account.profiles() == world.newest()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_request_that_is_divided_longer_than_a_turn_gets_through_in_smaller_ones(
+    world: ProfileWorld, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """docs/klaviyo.md 4: a refusal may name one bad profile of many, or none; each turn here has time for 20 calls."""
+    monkeypatch.setattr(bulk_profiles, "MAX_PROFILES", 50)
+    monkeypatch.setattr(profile_world, "RUN", timedelta(seconds=1))
+    bad = [member.profile.email for member in world.has_many(49)[::2]]
+    for email in bad:
+        fault: Any = {"kind": "bad_item", "operation": "bulk_import_profiles", "match": {"email": email}}
+        world.account.goes_wrong(times=None, pointer=named, **fault)
+    world.starts_sync()
+    world.lets_work(hours=1)
+    assert (world.sync.state, world.sync.done, world.sync.failed) == (SyncState.DONE, 25, 25)
+    assert set(world.account.profiles()) == world.newest().keys() - set(bad)
+    assert world.account.exceeded() == []
 
 
 def test_two_workers_at_once_count_nobody_twice(world: ProfileWorld) -> None:

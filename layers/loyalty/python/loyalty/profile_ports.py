@@ -103,8 +103,8 @@ class FullSyncs(Protocol):
             Conflict: it was moved on, or ended, by somebody else.
         """
 
-    def note(self, sync: FullSync, at: datetime, *, total: int | None = None, trouble: str = "") -> None:
-        """Keep that it was worked on, how many members there are, if that is said, and what it waits for.
+    def note(self, sync: FullSync, at: datetime) -> None:
+        """Keep that it was worked on, how many members there are, and how many a request may hold; what it waits for.
 
         Nothing happens once it ended.
         """

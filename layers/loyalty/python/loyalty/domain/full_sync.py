@@ -31,7 +31,8 @@ class FullSync:
     Members are walked in the order of their ids: everybody up to ``position`` has been sent or skipped, and everybody
     when it has ``walked_all``. ``total`` is unknown until they were counted. ``done`` and ``failed`` are those whose
     job has ended; ``open_jobs`` have not. ``moved_at`` is when a worker last got on with it or met trouble, ``trouble``
-    what it waits for, "" while it gets on.
+    what it waits for, "" while it gets on. ``most`` is how many members a request may hold, 0 for all that fit: fewer
+    once one could not be divided as often as it had to be before the time or Klaviyo's limits ended it.
     """
 
     program: ProgramSlug
@@ -48,6 +49,7 @@ class FullSync:
     moved_at: datetime | None = None
     ended_at: datetime | None = None
     trouble: str = ""
+    most: int = 0
 
     def is_of(self, connection: Connection) -> bool:
         """Whether it was started for this connection, which is still one: the account of the next has nobody."""

@@ -146,7 +146,7 @@ class WalkMembers:
         note_first_sync(self.programs, program.slug, FirstSync.NOT_STARTED, FirstSync.RUNNING)
         if sync.total is None:
             sync = replace(sync, total=self.roster.count(program.slug))
-            self.syncs.note(sync, whole_milliseconds(self.clock.now()), total=sync.total)
+            self.syncs.note(sync, whole_milliseconds(self.clock.now()))
         if sync.walked_all or self._sends_everybody(report, program, sync, until):
             self.finish(program.slug, until=until)
 
@@ -181,7 +181,7 @@ class WalkMembers:
                 skipped[reason] += 1
             else:
                 try:
-                    if not request.bulk.add(profile):
+                    if len(request.sent) == sync.most > 0 or not request.bulk.add(profile):
                         everybody.give_back(each)
                         walked_all = False
                         break
@@ -204,11 +204,17 @@ class WalkMembers:
                 raise Transient("No time is left in this run.", code="out_of_time", retry_after=0)
 
         outcomes = self.import_in_bulk(api, slug, request.bulk, request.sent, before_call=in_time, sync=sync.id)
-        for outcome in outcomes if request.sent else ():
-            if outcome.job:
-                jobs.append(outcome.job)
-            else:
-                request.refused |= dict.fromkeys(outcome.sent, outcome.reason)
+        try:
+            for outcome in outcomes:
+                if outcome.job:
+                    jobs.append(outcome.job)
+                else:
+                    request.refused |= dict.fromkeys(outcome.sent, outcome.reason)
+        except Transient:
+            if jobs or request.refused:
+                smaller = replace(sync, most=max(1, len(request.sent) // 2))
+                self.syncs.note(smaller, whole_milliseconds(self.clock.now()))
+            raise
         self.marks.refuse(slug, request.refused)
         counted, rest = jobs[:MOST_COUNTED], jobs[MOST_COUNTED:]
         failed = sync.failed + len(request.refused)
@@ -225,7 +231,7 @@ class WalkMembers:
         code = trouble.code if isinstance(trouble, LoyaltyError) else "internal_error"
         try:
             if sync := self.syncs.load(slug):
-                self.syncs.note(sync, whole_milliseconds(self.clock.now()), trouble=code)
+                self.syncs.note(replace(sync, trouble=code), whole_milliseconds(self.clock.now()))
         except LoyaltyError:
             return
 

@@ -97,16 +97,16 @@ class DynamoFullSyncs:
         if transact(self._client, [{"Update": move}, *counted]):
             raise Conflict("The full sync was moved on by another worker.", code="sync_moved")
 
-    def note(self, sync: FullSync, at: datetime, *, total: int | None = None, trouble: str = "") -> None:
-        """Keep that it was worked on, how many members there are, if that is said, and what it waits for.
+    def note(self, sync: FullSync, at: datetime) -> None:
+        """Keep that it was worked on, how many members there are, and how many a request may hold; what it waits for.
 
         Nothing happens once it ended.
         """
-        values: Item = {":id": sync.id, ":at": utc_text(at), ":trouble": trouble, **_RUNNING}
+        values: Item = {":id": sync.id, ":at": utc_text(at), ":trouble": sync.trouble, ":most": sync.most, **_RUNNING}
         counted = ""
-        if total is not None:
-            values, counted = {**values, ":total": total}, ", #total = :total"
-        self._change(sync.program, f"SET moved_at = :at, trouble = :trouble{counted}", values)
+        if sync.total is not None:
+            values, counted = {**values, ":total": sync.total}, ", #total = :total"
+        self._change(sync.program, f"SET moved_at = :at, trouble = :trouble, most = :most{counted}", values)
 
     def end(self, sync: FullSync, state: SyncState, at: datetime) -> bool:
         """End a running one; False when it is not running any more."""
@@ -148,6 +148,7 @@ def _item(sync: FullSync) -> Item:
         "failed": sync.failed,
         "open_jobs": sync.open_jobs,
         "trouble": sync.trouble,
+        "most": sync.most,
         **({"total": sync.total} if sync.total is not None else {}),
         **({"moved_at": utc_text(sync.moved_at)} if sync.moved_at else {}),
         **({"ended_at": utc_text(sync.ended_at)} if sync.ended_at else {}),
@@ -170,4 +171,5 @@ def _sync_of(item: Item) -> FullSync:
         moved_at=parse_utc(item["moved_at"]) if "moved_at" in item else None,
         ended_at=parse_utc(item["ended_at"]) if "ended_at" in item else None,
         trouble=item["trouble"],
+        most=item.get("most", 0),
     )
