@@ -136,21 +136,30 @@ def test_of_one_text_sent_by_many_one_earns(storm: Callable[[ReviewRule], Storm]
     assert outcomes == {("awarded", ""): 1, ("refused", "duplicate_text"): 7}
 
 
+@pytest.mark.parametrize(
+    ("newest", "points", "outcome"), [("rejected", 0, "taken_back"), ("published", 60, "awarded")], ids=str
+)
 def test_one_review_told_of_in_every_way_under_both_names_at_once_pays_once(
-    storm: Callable[[ReviewRule], Storm],
+    storm: Callable[[ReviewRule], Storm], newest: str, points: int, outcome: str
 ) -> None:
-    """R108: webhook, flow and polling, with and without the review's id, while it is published and rejected."""
+    """R108: webhook, flow and polling, with and without the review's id, while it is rejected, or published again."""
     world = storm(ReviewRule(text_points=10))
     by_event = {"review_key": "evt1"}
     by_both = {"other_keys": ("evt1",), "way": ReviewWay.POLL}
     stars = {"text_length": 0, "text_digest": ""}
-    world.together({}, stars, by_event, by_both, {**by_event, **stars}, {"way": ReviewWay.FLOW}, by_both, stars)
+    rejected = {**by_both, "status": "rejected", "updated_at": WRITTEN + timedelta(hours=1)}
+    moderated = {**by_both, "status": newest, "updated_at": WRITTEN + timedelta(hours=2)}
+    redelivered = {**by_event, "status": "published"}
+    world.hears(**stars)
+    world.together(
+        {}, stars, by_event, rejected, {**by_event, **stars}, {"way": ReviewWay.FLOW}, moderated, redelivered
+    )
     world.hears(**by_both)
-    assert world.balance() == 60
+    assert world.balance() == points
     decision = world.decisions.load(world.program.slug, "evt1")
     assert decision
     assert decision == world.decisions.load(world.program.slug, KEY)
-    assert (decision.points, decision.is_settled) == (60, True)
+    assert (decision.points, decision.outcome, decision.is_settled) == (points, outcome, True)
 
 
 def test_what_a_decision_costs(emulated_dynamodb: DynamoDBClient, new_table: str) -> None:
