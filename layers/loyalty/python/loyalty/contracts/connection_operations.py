@@ -120,7 +120,6 @@ CONNECTION_OPERATIONS = (
             "a few minutes later and cannot be deleted there, so choose names and types first."
         ),
         example={"email": "sarah.mason@klaviyo-demo.com"},
-        answered={"sent": 1, "events": [{"type": "points_expiring", "metric": "Points Expiring"}]},
         errors=(409,),
     ),
     Operation(

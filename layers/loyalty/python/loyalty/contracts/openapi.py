@@ -11,10 +11,12 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from loyalty.contracts.adjustments import MOST_ITEMS
+from loyalty.contracts.examples import ANSWERS, PROBLEMS, SETTINGS
 from loyalty.contracts.forms import FieldError, Told
 from loyalty.contracts.idempotency import LONGEST_KEY
 from loyalty.contracts.operation import Operation
 from loyalty.contracts.operations import OPERATIONS
+from loyalty.contracts.settings import SettingsForm
 
 _REF = "#/components/schemas/{model}"
 
@@ -144,8 +146,7 @@ def _described(operation: Operation, named: Mapping[Any, Mapping[str, Any]]) -> 
         if operation.items:
             schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": MOST_ITEMS}
         content: dict[str, Any] = {"schema": schema}
-        if operation.example is not None:
-            content["example"] = operation.example
+        content["example"] = SETTINGS if operation.body is SettingsForm else operation.example
         described["requestBody"] = {"required": not operation.bodiless, "content": {"application/json": content}}
     return described
 
@@ -169,21 +170,22 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 def _responses(operation: Operation, named: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
     schema: Mapping[str, Any] = named[operation.answer] if operation.answer else {"type": "object"}
-    content: dict[str, Any] = {"schema": schema}
-    if operation.answered is not None:
-        content["example"] = operation.answered
-    statuses = [operation.status] + ([operation.also] if operation.also else [])
-    responses: dict[str, Any] = {
-        str(status): {"description": HTTPStatus(status).phrase, "content": {"application/json": content}}
-        for status in statuses
-    }
+    responses: dict[str, Any] = {}
+    if operation.also:
+        responses[str(operation.also)] = _success(operation.also, {"schema": schema})
+    example = {"example": ANSWERS[operation.operation_id]} if operation.answer else {}
+    responses[str(operation.status)] = _success(operation.status, {"schema": schema, **example})
     for status in _errors(operation):
         responses[str(status)] = {
             "description": _ERRORS[status],
-            "content": {"application/problem+json": {"schema": named[Problem]}},
+            "content": {"application/problem+json": {"schema": named[Problem], "example": PROBLEMS[status]}},
             **({"headers": {"Retry-After": {"schema": {"type": "integer"}}}} if status in (429, 503) else {}),
         }
     return responses
+
+
+def _success(status: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": HTTPStatus(status).phrase, "content": {"application/json": content}}
 
 
 def _errors(operation: Operation) -> list[int]:

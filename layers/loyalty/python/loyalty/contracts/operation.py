@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -38,7 +37,6 @@ class Operation:
     headers: tuple[str, ...] = ()
     details: str = ""
     example: Any = None
-    answered: Mapping[str, Any] | None = field(default=None)
     errors: tuple[int, ...] = ()
 
     @property

@@ -28,7 +28,6 @@ REVIEW_OPERATIONS = (
             "verified": "True",
             "text_length": "120",
         },
-        answered={"review": "925e385b52fb405715f3616c337cc65c"},
     ),
 )
 
