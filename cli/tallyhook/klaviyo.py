@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from loyalty.adapters.dynamodb.call_permits import DynamoCallPermits
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.klaviyo.connections import KlaviyoClients, KlaviyoConnections, new_session
 from loyalty.adapters.klaviyo.oauth import KlaviyoOAuth
@@ -36,12 +37,13 @@ class KlaviyoSetup:
 
     def connections(self) -> KlaviyoConnections:
         """Klaviyo for this deployment's programs."""
-        clock, session = SystemClock(), new_session()
+        clock, session, dynamodb = SystemClock(), new_session(), self.client("dynamodb")
         keeper = TokenKeeper(
-            DynamoPrograms(self.client("dynamodb"), self.table),
+            DynamoPrograms(dynamodb, self.table),
             KmsVault(self.client("kms"), self.credentials_key_id),
             KlaviyoOAuth(session, self.base_url, self.app),
             SnsNotices(lambda: self.client("sns"), self.notification_topic),
             clock,
         )
-        return KlaviyoConnections(KlaviyoClients(self.base_url, clock, session=session), keeper)
+        permits = DynamoCallPermits(dynamodb, self.table, clock)
+        return KlaviyoConnections(KlaviyoClients(self.base_url, clock, session=session, permits=permits), keeper)

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from local.fake_klaviyo.fake import FakeKlaviyo
 from local.fake_klaviyo.seed import DEFAULT_PRIVATE_KEY, ReviewInput, Seed, SeedAccount, SeedKey
 from local.fake_klaviyo.server import FakeServer
+from loyalty.adapters.dynamodb import keys
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.kms import KmsVault
 from loyalty.domain.identity import ProgramSlug
@@ -70,3 +71,12 @@ def test_a_dry_run_an_import_and_a_repeat(description: Path) -> None:
     assert "4 reviews would bring 150 points" in run("--dry-run")
     assert json.loads(run("--json")) == {"dry_run": False, **expected}
     assert json.loads(run("--json"))["points"] == 0
+
+
+def test_its_calls_count_beside_those_of_all_workers(description: Path, aws: LocalAws) -> None:
+    """docs/klaviyo.md 2: Klaviyo's windows are the program's, whoever calls."""
+    asked = ["import-reviews", "candles", "--since", "2026-01-01", "--until", "2026-01-08", "--dry-run"]
+    assert CliRunner().invoke(main, ["--local", str(description), *asked]).exit_code == 0
+    table, key = json.loads(description.read_text())["table"], keys.calls(ProgramSlug("candles"), "get_reviews")
+    counted = aws.client("dynamodb").get_item(TableName=table, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}})
+    assert "Item" in counted
