@@ -17,18 +17,18 @@ from local.stack import Stack
 from loyalty.adapters.dynamodb.program_store import DynamoPrograms
 from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.program import Program
 from loyalty.services.open_program import OpenProgram
 
 
 @dataclass
-class Merchant:
-    """A merchant with a program and a Klaviyo account of its own, and a browser."""
+class Tenant:
+    """A program with a Klaviyo account of its own."""
 
     stack: Stack
     klaviyo: Inspection
     slug: ProgramSlug
     account: str
-    inbox: str
 
     @property
     def api(self) -> str:
@@ -38,10 +38,28 @@ class Merchant:
     def programs(self) -> DynamoPrograms:
         return DynamoPrograms(self.stack.client("dynamodb"), self.stack.description.table)
 
+    @property
+    def program(self) -> Program:
+        program = self.programs.load(self.slug)
+        assert program is not None
+        return program
+
     def asks(self, method: str, path: str = "", **body: Any) -> tuple[int, dict[str, Any]]:
         headers = {"api-key": self.stack.description.operator_key}
         answer = requests.request(method, f"{self.api}{path}", headers=headers, json=body or None, timeout=40)
         return answer.status_code, answer.json()
+
+    def health(self) -> dict[str, Any]:
+        status, document = self.asks("GET", "/klaviyo")
+        assert status == 200, document
+        return document
+
+
+@dataclass
+class Merchant(Tenant):
+    """A merchant at a browser, and what is sent to the merchant."""
+
+    inbox: str
 
     def departs(self) -> tuple[str, str]:
         """Follow a start link as far as the callback's URL; the cookie is the browser's."""
@@ -58,11 +76,6 @@ class Merchant:
     def connects(self) -> requests.Response:
         url, cookie = self.departs()
         return requests.get(url, headers={"Cookie": cookie}, timeout=40)
-
-    def health(self) -> dict[str, Any]:
-        status, document = self.asks("GET", "/klaviyo")
-        assert status == 200, document
-        return document
 
     def reviewed(self) -> str:
         """A customer submits a review at Klaviyo; the customer's address."""
@@ -94,21 +107,26 @@ class Merchant:
         return everything
 
 
+def moved_in(stack: Stack, klaviyo: Inspection, **account: Any) -> Tenant:
+    """A new program, and a new account that Klaviyo is told this of."""
+    programs = DynamoPrograms(stack.client("dynamodb"), stack.description.table)
+    program = OpenProgram(programs, SystemClock(), SystemRandomness())(f"life-{uuid.uuid4().hex[:8]}", "Life")
+    name = uuid.uuid4().hex[:6]
+    klaviyo.post("/accounts", id=name, **account)
+    return Tenant(stack, klaviyo, program.slug, name)
+
+
 @contextmanager
 def arriving(stack: Stack, klaviyo: Inspection) -> Iterator[Merchant]:
     """A merchant who is not connected yet; the next to agree at Klaviyo is this one."""
-    program = OpenProgram(
-        DynamoPrograms(stack.client("dynamodb"), stack.description.table), SystemClock(), SystemRandomness()
-    )(f"life-{uuid.uuid4().hex[:8]}", "Life")
-    account = uuid.uuid4().hex[:6]
-    klaviyo.post("/accounts", id=account)
-    klaviyo.patch("/switches", authorize_account=account, refresh_token_mode="rotate")
+    tenant = moved_in(stack, klaviyo)
+    klaviyo.patch("/switches", authorize_account=tenant.account, refresh_token_mode="rotate")
     sqs, sns = stack.client("sqs"), stack.client("sns")
-    inbox = sqs.create_queue(QueueName=f"inbox-{program.slug}")["QueueUrl"]
+    inbox = sqs.create_queue(QueueName=f"inbox-{tenant.slug}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     everybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
     sqs.set_queue_attributes(QueueUrl=inbox, Attributes={"Policy": policy})
     sns.subscribe(TopicArn=stack.physical_id("NotificationTopic"), Protocol="sqs", Endpoint=arn)
-    yield Merchant(stack, klaviyo, program.slug, account, inbox)
+    yield Merchant(stack, klaviyo, tenant.slug, tenant.account, inbox)
     klaviyo.patch("/switches", authorize_account=None, refresh_token_mode="same")

@@ -8,20 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import requests
 
 from local.inspection import Inspection
 from local.stack import Stack
 from local.waiting import eventually
-from loyalty.adapters.dynamodb.program_store import DynamoPrograms
-from loyalty.adapters.system import SystemClock, SystemRandomness
 from loyalty.domain.connection import ConnectionStatus, losing
-from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.commands import Earn, Erase
 from loyalty.domain.profile_jobs import FEW
-from loyalty.domain.program import Program
-from loyalty.services.open_program import OpenProgram
 from tests.contract.storage import Pen, TableStorage
+from tests.e2e.merchants import Tenant, moved_in
 from tests.fakes.clocks import START
 
 FIELDS = {
@@ -34,35 +29,19 @@ FIELDS = {
 
 
 @dataclass
-class Merchant:
-    """A merchant with a program and a Klaviyo account of its own, connected by private key."""
+class Merchant(Tenant):
+    """A merchant who connects by private key."""
 
-    stack: Stack
-    klaviyo: Inspection
-    slug: ProgramSlug
-    account: str
     key: str
 
     def connects(self) -> None:
-        status, document = self.asks("POST", "/klaviyo/connect", {"mode": "api_key", "private_key": self.key})
+        status, document = self.asks("POST", "/klaviyo/connect", mode="api_key", private_key=self.key)
         assert (status, document["status"]) == (200, "connected"), document
-
-    def asks(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
-        url = f"{self.stack.description.api_url}/programs/{self.slug}{path}"
-        headers = {"api-key": self.stack.description.operator_key}
-        answer = requests.request(method, url, headers=headers, json=body, timeout=40)
-        return answer.status_code, answer.json()
 
     def profiles(self) -> dict[str, dict[str, Any]]:
         """What the account holds, properties by address."""
         found = self.klaviyo.get("/profiles", account=self.account)["profiles"]
         return {profile["email"]: profile["properties"] for profile in found}
-
-    @property
-    def program(self) -> Program:
-        program = DynamoPrograms(self.stack.client("dynamodb"), self.stack.description.table).load(self.slug)
-        assert program is not None
-        return program
 
     def sync(self) -> dict[str, Any]:
         status, document = self.asks("GET", "/klaviyo/sync")
@@ -72,15 +51,13 @@ class Merchant:
 
 @pytest.fixture
 def merchant(stack: Stack, klaviyo: Inspection) -> Iterator[Merchant]:
-    programs = DynamoPrograms(stack.client("dynamodb"), stack.description.table)
-    program = OpenProgram(programs, SystemClock(), SystemRandomness())(f"sync-{uuid.uuid4().hex[:8]}", "Sync")
-    account, key = uuid.uuid4().hex[:6], f"pk_{uuid.uuid4().hex}"
-    klaviyo.post("/accounts", id=account, private_keys=[{"key": key}])
-    merchant = Merchant(stack, klaviyo, program.slug, account, key)
+    key = f"pk_{uuid.uuid4().hex}"
+    tenant = moved_in(stack, klaviyo, private_keys=[{"key": key}])
+    merchant = Merchant(stack, klaviyo, tenant.slug, tenant.account, key)
     merchant.connects()
-    assert merchant.asks("GET", "/klaviyo")[1]["first_sync"] == "not_started"
+    assert merchant.health()["first_sync"] == "not_started"
     yield merchant
-    merchant.asks("POST", "/klaviyo/disconnect", {"confirm": True})
+    merchant.asks("POST", "/klaviyo/disconnect", confirm=True)
 
 
 def becomes(merchant: Merchant, email: str, balance: int) -> Callable[[], bool]:
@@ -112,7 +89,7 @@ def test_the_first_full_sync(merchant: Merchant, stack: Stack) -> None:
         f"{name}@klaviyo-demo.com": earned for name, earned in points.items()
     }
     assert all(set(each) >= FIELDS for each in told.values())
-    assert merchant.asks("GET", "/klaviyo")[1]["first_sync"] == "done"
+    assert merchant.health()["first_sync"] == "done"
 
     pen.program = merchant.program
     pen.write("sarah", Earn(7))
@@ -127,10 +104,10 @@ def test_many_changes_at_once_go_as_one_bulk_job(merchant: Merchant, stack: Stac
     """R17, R19, R37: what came together while access was lost is told in one call when it is back."""
     assert merchant.asks("POST", "/klaviyo/sync")[0] == 202
     eventually("end of the sync of nobody", lambda: merchant.sync()["state"] == "done")
-    programs = DynamoPrograms(stack.client("dynamodb"), stack.description.table)
     connection = merchant.program.connection
     assert connection is not None
-    programs.save_connection(merchant.slug, losing(connection, ConnectionStatus.ACCESS_LOST, "revoked", START))
+    lost = losing(connection, ConnectionStatus.ACCESS_LOST, "revoked", START)
+    merchant.programs.save_connection(merchant.slug, lost)
     pen = Pen(TableStorage(stack.client("dynamodb"), stack.description.table), merchant.program)
     names = [f"member-{number}" for number in range(FEW + 5)]
     for number, name in enumerate(names, 1):
@@ -145,4 +122,4 @@ def test_many_changes_at_once_go_as_one_bulk_job(merchant: Merchant, stack: Stac
     calls = merchant.klaviyo.get("/calls", account=merchant.account)["calls"]
     assert [call["operation"] for call in calls].count("bulk_import_profiles") == 1
     assert "create_or_update_profile" not in [call["operation"] for call in calls]
-    eventually("nothing owed", lambda: merchant.asks("GET", "/klaviyo")[1]["owed"]["profiles"] == 0, seconds=120)
+    eventually("nothing owed", lambda: merchant.health()["owed"]["profiles"] == 0, seconds=120)
