@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from loyalty.domain.errors import Invalid
+
+_PRIVATE_KEY = re.compile(r"pk_[!-~]{1,250}")
+"""Klaviyo's form of one, as far as it matters here: it stands in a header, and is encrypted in one piece."""
 
 LARGEST = 10_000
 """Bytes of a body; nothing that is asked for here is longer."""
@@ -23,7 +27,7 @@ def read_object(body: bytes) -> Mapping[str, Any]:
         return {}
     try:
         said = json.loads(body) if len(body) <= LARGEST else None
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         raise Invalid("The body is not a JSON object.", code="malformed_body")
@@ -37,12 +41,12 @@ def read_key(said: Mapping[str, Any]) -> str:
         Invalid: ``invalid_mode`` or ``invalid_private_key``.
     """
     mode = said.get("mode", "oauth")
-    if mode not in {"oauth", "api_key"}:
+    if mode not in ("oauth", "api_key"):
         raise Invalid('The mode is "oauth" or "api_key".', code="invalid_mode")
     key = said.get("private_key", "")
     if mode == "oauth":
         return ""
-    if not isinstance(key, str) or not key.strip().startswith("pk_"):
+    if not isinstance(key, str) or not _PRIVATE_KEY.fullmatch(key.strip()):
         raise Invalid(
             "A connection by key needs private_key, a private API key of Klaviyo.", code="invalid_private_key"
         )
