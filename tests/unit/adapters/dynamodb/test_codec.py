@@ -7,16 +7,8 @@ from typing import Any
 
 from hypothesis import given
 
-from loyalty.adapters.dynamodb.codec import (
-    MEMBER_ATTRIBUTES,
-    delivery_of,
-    entry_item,
-    entry_of,
-    member_item,
-    member_of,
-    record_item,
-    record_of,
-)
+from loyalty.adapters.dynamodb.codec import MEMBER_ATTRIBUTES, delivery_of, entry_item, entry_of, member_item, member_of
+from loyalty.adapters.dynamodb.key_record_item import record_item, record_of
 from loyalty.adapters.dynamodb.typed_json import plain, wire
 from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.ledger.amounts import AMOUNT_NAMES

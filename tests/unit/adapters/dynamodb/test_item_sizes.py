@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import entry_item, member_item, record_item
+from loyalty.adapters.dynamodb.codec import entry_item, member_item
+from loyalty.adapters.dynamodb.key_record_item import record_item
 from loyalty.contracts.klaviyo_reviews import read_review
 from loyalty.domain.identity import Email, ProgramSlug
 from loyalty.domain.ledger.amounts import Amounts

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from loyalty.adapters.dynamodb.codec import record_item
+from loyalty.adapters.dynamodb.key_record_item import record_item
 from loyalty.adapters.dynamodb.transactions import Role, Write, cancelled, writes_of
 from loyalty.adapters.dynamodb.typed_json import wire
 from loyalty.domain.errors import Conflict, Duplicate, LoyaltyError, Transient

@@ -1,10 +1,9 @@
-"""Item forms of members, entries and idempotency records: domain object -> plain attributes -> object."""
+"""Item forms of members and entries: domain object -> plain attributes -> object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 from loyalty.adapters.dynamodb import keys
@@ -17,9 +16,8 @@ from loyalty.adapters.dynamodb.packing import (
     unpacked_words,
 )
 from loyalty.adapters.dynamodb.typed_json import Item
-from loyalty.domain.identity import MemberId, ProgramSlug, entry_id
+from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.ledger.amounts import AMOUNT_NAMES, Amounts
-from loyalty.domain.ledger.commands import NATURAL, RETENTION_DAYS
 from loyalty.domain.ledger.entry import (
     Delivery,
     DeliveryState,
@@ -33,7 +31,6 @@ from loyalty.domain.ledger.entry import (
 )
 from loyalty.domain.ledger.member import Earned, Hold, Member, Pending, Profile, Standing, Warned
 from loyalty.domain.moments import parse_utc, utc_text
-from loyalty.ports import KeyRecord, Receipt
 
 PROFILE_FIELDS = tuple(Profile.__dataclass_fields__)
 
@@ -206,44 +203,6 @@ def delivery_of(item: Item) -> Delivery:
 def refusal_check(member_id: MemberId, why: str) -> str:
     """A short digest that ties a profile's refusal to its member, so that a stray change of it is found."""
     return digest(member_id, why.encode())[:11]
-
-
-def record_item(program: ProgramSlug, record: KeyRecord) -> Item:
-    """An idempotency record's whole item; only a caller's key has a time to live."""
-    key = keys.record(program, record.key)
-    receipt = record.receipt
-    item: Item = {
-        "pk": key.pk,
-        "sk": key.sk,
-        "type": "record",
-        "program": program,
-        "key": record.key,
-        "request_digest": record.request_digest,
-        "member_id": receipt.member_id,
-        "seq": receipt.seq,
-        "kind": receipt.kind.value,
-        "points": receipt.points,
-        "after": receipt.after.non_zero(),
-        "recorded_at": milliseconds(receipt.recorded_at),
-    }
-    if not record.natural:
-        item["expires_at"] = int((receipt.recorded_at + timedelta(days=RETENTION_DAYS)).timestamp())
-    return item
-
-
-def record_of(item: Item) -> KeyRecord:
-    """The idempotency record an item describes."""
-    member_id, seq = MemberId(item["member_id"]), item["seq"]
-    receipt = Receipt(
-        member_id=member_id,
-        seq=seq,
-        entry_id=entry_id(member_id, seq),
-        kind=EntryKind(item["kind"]),
-        points=item["points"],
-        after=Amounts(**item["after"]),
-        recorded_at=moment_of(item["recorded_at"]),
-    )
-    return KeyRecord(item["key"], NATURAL in item["key"], item["request_digest"], receipt)
 
 
 def _hash_of(item: Item, name: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import entry_item, member_item, record_item, refusal_check
+from loyalty.adapters.dynamodb.codec import entry_item, member_item, refusal_check
+from loyalty.adapters.dynamodb.key_record_item import record_item
 from loyalty.adapters.dynamodb.transactions import alias_item
 from loyalty.adapters.dynamodb.typed_json import Item
 from loyalty.domain.identity import MemberId

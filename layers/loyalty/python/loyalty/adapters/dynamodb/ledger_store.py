@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import entry_of, member_of, record_of
+from loyalty.adapters.dynamodb.codec import entry_of, member_of
 from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.key_record_item import record_of
 from loyalty.adapters.dynamodb.keys import Key
 from loyalty.adapters.dynamodb.transactions import cancelled, writes_of
 from loyalty.adapters.dynamodb.typed_json import Item, plain, wire

@@ -14,14 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from loyalty.adapters.dynamodb import keys
-from loyalty.adapters.dynamodb.codec import (
-    MEMBER_ATTRIBUTES,
-    entry_item,
-    mark_facts,
-    member_item,
-    record_item,
-    record_of,
-)
+from loyalty.adapters.dynamodb.codec import MEMBER_ATTRIBUTES, entry_item, mark_facts, member_item
+from loyalty.adapters.dynamodb.key_record_item import record_item, record_of
 from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
 from loyalty.domain.errors import Conflict, Duplicate, LoyaltyError, Transient
 from loyalty.domain.identity import MemberId, alias_digest
