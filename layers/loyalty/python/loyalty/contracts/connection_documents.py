@@ -122,7 +122,7 @@ class ConnectedDocument(RootModel[StartLinkDocument | ConnectionDocument]):
 
 
 class DisconnectedDocument(Told):
-    """A connection has ended. What Klaviyo could not be told is tried again."""
+    """A connection has ended. What is false here could not be taken back at Klaviyo: remove it there."""
 
     program: str
     status: Literal["disconnected"]
@@ -135,7 +135,8 @@ class ConnectForm(Form):
 
     mode: Literal["oauth", "api_key"] = "oauth"
     private_key: Annotated[
-        str | None, Field(pattern=r"^\s*pk_", description="A private API key of Klaviyo, for the mode api_key.")
+        str | None,
+        Field(pattern=r"^\s*pk_[!-~]{1,250}\s*$", description="A private API key of Klaviyo, for the mode api_key."),
     ] = None
 
 
