@@ -18,6 +18,7 @@ from loyalty.runtime.observability import count, logger, report, report_error
 from loyalty.services.deliver_events import DeliverEvents, ProgramEvents
 from loyalty.services.deliver_profiles import DeliverProfiles
 from loyalty.services.follow_job import FollowJob
+from loyalty.services.program_run import ProgramRun
 from loyalty.services.replay_events import ReplayEvents
 from loyalty.services.walk_members import WalkMembers
 
@@ -51,8 +52,7 @@ class EventsLane:
             _tell(work.program, work.trouble)
             report(work)
             waiting.update(dict.fromkeys(work.later.values(), work))
-        asked = {message: waiting[owed] for message, owed in readable.items() if owed in waiting}
-        back = {message: work.retry_after for message, work in asked.items() if not _is_left(message, work.trouble)}
+        back = _tried_again({message: waiting[owed] for message, owed in readable.items() if owed in waiting})
         steps = {message: said for message, said in read.items() if isinstance(said, ReplayStep)}
         return [*unreadable, *self.give_back(back | self._replayed(steps, context))]
 
@@ -78,15 +78,14 @@ class ProfilesLane:
     def __call__(self, messages: Sequence[Message], context: LambdaContext) -> Iterable[str]:
         """Send the profiles; ids of messages that must come back. Messages of one program are one piece of work."""
         readable, unreadable = _parsed(messages, OwedProfiles)
-        back: dict[Message, int | None] = {}
+        unfinished: dict[Message, ProgramRun] = {}
         for owed in dict.fromkeys(readable.values()):
             work = self.deliver(owed.program, until=_until(self.clock, context))
             _tell(work.program, work.trouble)
             report(work)
-            if work.trouble is not None:
-                same = [message for message, asked in readable.items() if asked == owed]
-                back |= {each: work.retry_after for each in same if not _is_left(each, work.trouble)}
-        return [*unreadable, *self.give_back(back)]
+            if work.comes_back:
+                unfinished |= {message: work for message, asked in readable.items() if asked == owed}
+        return [*unreadable, *self.give_back(_tried_again(unfinished))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +100,16 @@ class SyncsLane:
     def __call__(self, messages: Sequence[Message], context: LambdaContext) -> Iterable[str]:
         """Do what the messages ask for; ids of those that must come back."""
         readable, unreadable = _parsed(messages, SyncTask)
-        back: dict[Message, int | None] = {}
+        unfinished: dict[Message, ProgramRun] = {}
         for message, task in readable.items():
             until = _until(self.clock, context)
-            if not task.job:
-                walked = self.walk(task.program, until=until)
-                _tell(task.program, walked.trouble)
-                report(walked)
-                comes_back, retry_after, trouble = walked.trouble is not None, walked.retry_after, walked.trouble
-            else:
-                followed = self.follow(task.program, task.job, until=until)
-                _tell(task.program, followed.trouble)
-                report(followed)
-                comes_back, retry_after, trouble = followed.comes_back, followed.retry_after, followed.trouble
-            if comes_back and not _is_left(message, trouble):
-                back[message] = retry_after
-        return [*unreadable, *self.give_back(back)]
+            walks = not task.job
+            work = self.walk(task.program, until=until) if walks else self.follow(task.program, task.job, until=until)
+            _tell(task.program, work.trouble)
+            report(work)
+            if work.comes_back:
+                unfinished[message] = work
+        return [*unreadable, *self.give_back(_tried_again(unfinished))]
 
 
 def _until(clock: Clock, context: LambdaContext) -> datetime:
@@ -137,11 +130,15 @@ def _parsed(messages: Sequence[Message], model: type[_ModelT]) -> tuple[dict[Mes
     return readable, unreadable
 
 
-def _is_left(message: Message, trouble: Exception | None) -> bool:
-    """Whether a message that would come back once more is left to the upkeep."""
-    left = message.received >= MOST_TRIES and (trouble is None or isinstance(trouble, Transient))
-    count("MessagesLeftToUpkeep", int(left))
-    return left
+def _tried_again(unfinished: Mapping[Message, ProgramRun]) -> dict[Message, int | None]:
+    """When messages come back, by what became of their work; those missing are left to the upkeep."""
+    back = {message: work.retry_after for message, work in unfinished.items() if not _is_left(message, work)}
+    count("MessagesLeftToUpkeep", len(unfinished) - len(back))
+    return back
+
+
+def _is_left(message: Message, work: ProgramRun) -> bool:
+    return message.received >= MOST_TRIES and (work.trouble is None or isinstance(work.trouble, Transient))
 
 
 def _tell(program: str, trouble: Exception | None) -> None:

@@ -22,6 +22,11 @@ class ProgramRun:
         return {"program": self.program}
 
     @property
+    def comes_back(self) -> bool:
+        """Whether something is left to do."""
+        return self.trouble is not None
+
+    @property
     def retry_after(self) -> int | None:
         """Seconds after which the rest may be tried, if somebody named a time."""
         return self.trouble.retry_after if isinstance(self.trouble, Transient) else None
