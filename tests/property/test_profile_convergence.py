@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from local.fake_klaviyo.accounts import ImportJob
 from loyalty.adapters.klaviyo import bulk_profiles
 from loyalty.domain.connection import FirstSync
 from loyalty.domain.ledger.commands import Adjust
@@ -29,12 +30,18 @@ steps = st.one_of(
     st.tuples(st.just("touch"), st.sets(st.sampled_from(NAMES), min_size=1, max_size=1)),
     st.tuples(st.just("touch"), st.sets(st.sampled_from(NAMES), min_size=1)),
     st.tuples(st.just("job"), st.integers(0, 7)),
+    st.tuples(st.just("cancelled job"), st.integers(0, 7)),
     st.tuples(st.just("follow"), st.none()),
     st.tuples(st.just("sync"), st.none()),
     st.tuples(st.just("walk"), st.none()),
     st.tuples(st.just("wait"), st.sampled_from([1, 70, 1200])),
     st.tuples(st.just("fault"), st.sampled_from(FAULTS)),
 )
+
+
+def queued(world: ProfileWorld) -> list[ImportJob]:
+    jobs = world.account.fake.services.world.accounts["AbC123"].jobs.values()
+    return [job for job in jobs if job.status == "queued"]
 
 
 def play(world: ProfileWorld, step: str, with_what: Any) -> None:
@@ -45,8 +52,11 @@ def play(world: ProfileWorld, step: str, with_what: Any) -> None:
             world.has(*sorted(with_what), action=Adjust(7))
             world.drain()
         case "job":
-            jobs = [job.id for job in world.account.fake.services.world.accounts["AbC123"].jobs.values()]
+            jobs = [job.id for job in queued(world)]
             world.account.fake.services.jobs.run_now(jobs[with_what : with_what + 1])
+        case "cancelled job":
+            for job in queued(world)[with_what : with_what + 1]:
+                job.status = "cancelled"
         case "follow":
             world.follows()
         case "sync":
