@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from loyalty.domain.connection import ConnectionStatus
-from loyalty.domain.errors import Misconfigured
+from loyalty.domain.connection import Connection, ConnectionStatus
+from loyalty.domain.errors import Misconfigured, Transient
+from loyalty.domain.identity import ProgramSlug
 from loyalty.domain.klaviyo_errors import KlaviyoAccessLost, KlaviyoUnavailable
 from loyalty.services.keep_tokens import FORCED_EVERY
 from tests.connection_world import CANDLES, Office
@@ -95,6 +96,29 @@ def test_a_refresh_whose_answer_is_lost_recovers(office: Office, mode: str, faul
     office.clock.sleep(3600)
     use(office)
     assert office.connection().status is ConnectionStatus.CONNECTED
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["write refused", "answer lost"])
+def test_a_rotated_token_is_kept_through_trouble_with_storage(office: Office, stored: bool) -> None:
+    """The old one is worth nothing any more: whoever drops the new one has lost the access."""
+    switch(office, refresh_token_mode="rotate")
+    office.clock.sleep(3600)
+    save, trouble = office.programs.save_connection, [1, 2]
+
+    def hiccup(slug: ProgramSlug, connection: Connection) -> Connection:
+        refreshed = connection.leased_until is None
+        if refreshed and trouble:
+            trouble.pop()
+            if stored:
+                save(slug, connection)
+            raise Transient("Storage is busy.")
+        return save(slug, connection)
+
+    office.programs.save_connection = hiccup  # type: ignore[method-assign]
+    use(office)
+    office.clock.sleep(3600)
+    use(office)
+    assert (refreshes(office), office.connection().status) == (2, ConnectionStatus.CONNECTED)
 
 
 def test_while_the_token_is_good_a_failing_refresh_stops_nothing(office: Office) -> None:

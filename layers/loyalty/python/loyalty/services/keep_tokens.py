@@ -174,32 +174,40 @@ class TokenKeeper:
         return tokens.access
 
     def _store(self, slug: ProgramSlug, leased: Connection, tokens: Tokens, *, forced: bool) -> None:
-        """Keep what a refresh answered, unless the connection was made anew meanwhile."""
+        """Keep what a refresh answered, unless the connection was made anew meanwhile.
+
+        Klaviyo may have ended the old token with it, so trouble with the key service or the store is waited out.
+        """
         old = leased.tokens
         if old is None:
             return
-        now = self.clock.now()
-        credential = self.vault.encrypt(slug, tokens.access)
-        refresh = self.vault.encrypt(slug, tokens.refresh) if tokens.refresh else old.refresh
-        sealed = SealedTokens(refresh, now + timedelta(seconds=tokens.seconds), now, now if forced else old.forced_at)
         connection = leased
         for _ in range(WRITES):
-            changed = replace(
-                connection,
-                credential=credential,
-                tokens=sealed,
-                scopes=tokens.scopes or connection.scopes,
-                leased_until=None,
-            )
             try:
-                self.programs.save_connection(slug, changed)
+                self.programs.save_connection(slug, self._renewed(slug, connection, old, tokens, forced=forced))
             except Conflict:
                 newest = self._load(slug).connection
                 if newest is None or newest.tokens is None or newest.tokens.refresh != old.refresh:
                     return
                 connection = newest
+            except Transient:
+                self.clock.sleep(POLL_SECONDS)
             else:
                 return
+
+    def _renewed(
+        self, slug: ProgramSlug, connection: Connection, old: SealedTokens, tokens: Tokens, *, forced: bool
+    ) -> Connection:
+        now = self.clock.now()
+        refresh = self.vault.encrypt(slug, tokens.refresh) if tokens.refresh else old.refresh
+        expires_at = now + timedelta(seconds=tokens.seconds)
+        return replace(
+            connection,
+            credential=self.vault.encrypt(slug, tokens.access),
+            tokens=SealedTokens(refresh, expires_at, now, now if forced else old.forced_at),
+            scopes=tokens.scopes or connection.scopes,
+            leased_until=None,
+        )
 
     def _free(self, slug: ProgramSlug, leased: Connection) -> None:
         """Let others try at once; should this fail, the lease runs out by itself."""
