@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import connection_container, upkeep
+from loyalty.runtime import upkeep, upkeep_container
 from loyalty.runtime.observability import Answer, Event, invocation
 from loyalty.runtime.settings import KlaviyoUpkeepSettings
 from loyalty.runtime.use_case import UseCase
 
-service = UseCase(KlaviyoUpkeepSettings, connection_container.look_after_connections)
+service = UseCase(KlaviyoUpkeepSettings, upkeep_container.look_after_connections)
 
 
 @invocation

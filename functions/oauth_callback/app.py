@@ -5,12 +5,12 @@ from __future__ import annotations
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from loyalty.runtime import connect_pages, connection_container, http, pages
+from loyalty.runtime import connect_pages, http, journey_container, pages
 from loyalty.runtime.observability import Answer, Event, invocation
 from loyalty.runtime.settings import OauthCallbackSettings
 from loyalty.runtime.use_case import UseCase
 
-journey = UseCase(OauthCallbackSettings, connection_container.connect_journey)
+journey = UseCase(OauthCallbackSettings, journey_container.connect_journey)
 api = http.api(pages.trouble)
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from functions.oauth_callback import app
 from loyalty.runtime.connect_pages import COOKIE
-from loyalty.runtime.connection_container import Journey
+from loyalty.runtime.journey_container import Journey
 from loyalty.runtime.pages import page
 from loyalty.services.admit_caller import AdmitCaller
-from loyalty.services.serve_connection import Resume
+from loyalty.services.resume_sending import Resume
 from tests.connection_world import CANDLES, Office, query_of
 from tests.deliveries import LambdaContext
 from tests.fakes.memory_keys import MemoryCounter, MemoryKeys

@@ -14,7 +14,7 @@ from loyalty.domain.ledger.commands import Adjust
 from loyalty.domain.ledger.entry import DeliveryState, Entry
 from loyalty.ports import Receipt
 from loyalty.services.posting import Ledger
-from loyalty.services.serve_connection import Resume
+from loyalty.services.resume_sending import Resume
 from tests.builders import a_command
 from tests.connection_world import CANDLES, Office
 from tests.fakes.clocks import SeededRandomness

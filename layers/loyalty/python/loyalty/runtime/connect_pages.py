@@ -13,7 +13,7 @@ from loyalty.domain.api_keys import Scope
 from loyalty.domain.connection import ConnectionStatus
 from loyalty.domain.oauth import ATTEMPT_LIFE
 from loyalty.runtime import pages
-from loyalty.runtime.connection_container import Journey
+from loyalty.runtime.journey_container import Journey
 from loyalty.runtime.observability import report
 from loyalty.services.admit_caller import Caller
 from loyalty.services.connect_account import Connected, require_inclusion

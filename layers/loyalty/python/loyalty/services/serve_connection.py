@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from loyalty.contracts.connection_requests import read_key, read_object
 from loyalty.domain.api_keys import Scope
-from loyalty.domain.connection import Connection, ConnectionStatus
-from loyalty.domain.errors import LoyaltyError
-from loyalty.domain.identity import ProgramSlug
+from loyalty.domain.connection import ConnectionStatus
 from loyalty.domain.oauth import TICKET_LIFE
 from loyalty.domain.program import Program
-from loyalty.ports import Clock
 from loyalty.services.admit_caller import AdmitCaller, Caller
 from loyalty.services.authorize_program import AuthorizeProgram
 from loyalty.services.build_webhooks import BuildWebhooks
@@ -23,31 +19,12 @@ from loyalty.services.connect_account import ConnectByKey, Connected, require_in
 from loyalty.services.connection_health import ConnectionHealth
 from loyalty.services.disconnect_account import DisconnectAccount, Disconnected
 from loyalty.services.keep_review_feeds import KeepReviewFeeds
-from loyalty.services.requeue_owed import RequeueOwed
+from loyalty.services.resume_sending import Resume
 from loyalty.services.run_sync import ServeSync
 from loyalty.services.send_sample_events import SendSampleEvents
 from loyalty.services.serve_replays import ServeReplays
-from loyalty.services.wake_syncs import WakeSyncs
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Queues what waited for a connection, as soon as it may be sent (R19)."""
-
-    requeue: RequeueOwed
-    wake: WakeSyncs
-    clock: Clock
-
-    def __call__(self, slug: ProgramSlug, connection: Connection, *, until: datetime) -> None:
-        """Queue as much as the time allows; the upkeep goes on with the rest."""
-        if connection.can_send:
-            with suppress(LoyaltyError):
-                self.wake(slug, idle_for=timedelta())
-        if connection.is_sending:
-            with suppress(LoyaltyError):
-                self.requeue(slug, before=self.clock.now(), until=until)
 
 
 @dataclass(frozen=True, slots=True)
