@@ -82,9 +82,8 @@ class DynamoAudit:
         try:
             for wanted, stored, name in self._pairs(program, proof, journal, items):
                 findings += _differences(name, wanted, stored)
-        except _UNREADABLE:
-            if not findings:
-                raise
+        except _UNREADABLE as error:
+            findings.append(_unfollowed(error))
         return MemberReport(member_id, len(journal), proof.member.amounts, tuple(findings))
 
     def rebuild(self, program: Program, member_id: MemberId) -> list[str]:
@@ -97,7 +96,13 @@ class DynamoAudit:
         items = self._partition(program, member_id)
         journal, findings = _readable(items)
         proof = _proof(program, member_id, journal)
-        if findings := [*findings, *proof.findings]:
+        pairs = []
+        try:
+            findings += proof.findings
+            pairs = list(self._pairs(program, proof, journal, items))
+        except _UNREADABLE as error:
+            findings.append(_unfollowed(error))
+        if findings:
             first = findings[0]
             raise Rejected(
                 f"The journal is broken at {first.item} ({first.attribute}: {first.message}); "
@@ -105,7 +110,7 @@ class DynamoAudit:
                 code="broken_journal",
             )
         written = []
-        for wanted, stored, name in self._pairs(program, proof, journal, items):
+        for wanted, stored, name in pairs:
             if _differences(name, wanted, stored):
                 self._replace(program, wanted, stored, proof.member.version, member_id)
                 written.append(name)
@@ -220,11 +225,14 @@ def _proof(program: Program, member_id: MemberId, journal: Sequence[Entry]) -> P
     """What a journal proves: nothing where an entry holds what no entry can hold, which its hash tells."""
     try:
         return prove(program.slug, member_id, journal)
-    except _UNREADABLE:
+    except _UNREADABLE as error:
         damaged = [Finding(f"entry {each.seq}", "hash", _UNFIT) for each in journal if not _fits_hash(each)]
-        if not damaged:
-            raise
-        return Proof(Member(program.slug, member_id), tuple(damaged))
+        return Proof(Member(program.slug, member_id), tuple(damaged or [_unfollowed(error)]))
+
+
+def _unfollowed(error: Exception) -> Finding:
+    """A journal, or that of the member that goes on, which cannot be taken apart."""
+    return Finding("journal", "", f"cannot be followed: {type(error).__name__}")
 
 
 def _fits_hash(entry: Entry) -> bool:
