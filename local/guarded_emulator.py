@@ -31,13 +31,20 @@ Request = Mapping[str, Any]
 def leading_keys(request: Request) -> list[str]:
     """The partition keys that a request to DynamoDB names."""
     if "RequestItems" in request:
-        return [_value(key["pk"]) for each in request["RequestItems"].values() for key in each.get("Keys", ())]
+        return [_value(key["pk"]) for each in request["RequestItems"].values() for key in _batched(each)]
     if "KeyConditionExpression" in request:
         names, values = request.get("ExpressionAttributeNames", {}), request["ExpressionAttributeValues"]
         equalities = _EQUALITY.findall(request["KeyConditionExpression"])
         return [_value(values[value]) for name, value in equalities if names.get(name, name) in PARTITION_KEYS]
     item = request.get("Key") or request.get("Item") or {}
     return [_value(item["pk"])] if "pk" in item else []
+
+
+def _batched(asked: Any) -> list[Mapping[str, Any]]:
+    """The keys, or items, of a table in a batch: of one that reads, or of one that writes."""
+    if isinstance(asked, dict):
+        return list(asked.get("Keys", ()))
+    return [each["PutRequest"]["Item"] if "PutRequest" in each else each["DeleteRequest"]["Key"] for each in asked]
 
 
 def condition_keys(service: str, request: Request) -> dict[str, list[str]]:

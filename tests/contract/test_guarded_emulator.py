@@ -124,4 +124,6 @@ def test_a_requests_partition_keys_are_found_wherever_it_names_them() -> None:
         "ExpressionAttributeValues": {":a": {"S": "OWED#x"}, ":b": {"S": "2026"}},
     }
     assert leading_keys(named) == ["OWED#x"]
+    batch = [{"PutRequest": {"Item": item("IDEM#x")}}, {"DeleteRequest": {"Key": item("ALIAS#x")}}]
+    assert leading_keys({"RequestItems": {"t": batch}}) == ["IDEM#x", "ALIAS#x"]
     assert leading_keys({"TableName": "t"}) == []
