@@ -68,7 +68,7 @@ def undo(
 ) -> None:
     """Undo ENTRY_ID of the member EMAIL of program SLUG, or some of its points (W8)."""
     form: UndoForm = filled_in(UndoForm, {"entry_id": entry_id, "points": points, "reason": reason}, "correction")
-    corrections = CorrectMembers(stack.ledger)
+    corrections = CorrectMembers(stack.ledger, stack.decisions)
     done = corrections.undo(stack.program(slug), email, form, key=key, actor=OPERATOR, source=Source("staff"))
     show(done, as_json=as_json)
 
@@ -84,7 +84,7 @@ def merge(stack: Stack, slug: str, email: str, into: str, as_json: bool) -> None
     """Let the member EMAIL of program SLUG go on in the member INTO, with all points and both histories (W13)."""
     program = stack.program(slug)
     form: MergeForm = filled_in(MergeForm, {"into": into}, "merge")
-    CorrectMembers(stack.ledger).merge(program, email, form, actor=OPERATOR)
+    CorrectMembers(stack.ledger, stack.decisions).merge(program, email, form, actor=OPERATOR)
     show(stack.members.state(program, form.into), as_json=as_json)
 
 

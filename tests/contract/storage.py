@@ -41,7 +41,7 @@ from loyalty.ports import (
     ReversalMark,
 )
 from loyalty.profile_ports import FullSyncs, ProfileJobs, ProfileMarks, Roster
-from loyalty.review_ports import DecisionStore
+from loyalty.review_ports import DecisionStore, MergedReviews
 from tests.builders import a_command, a_program
 from tests.fakes.clocks import FixedClock, SeededRandomness
 from tests.fakes.memory_decisions import MemoryDecisions
@@ -64,6 +64,10 @@ class Marks:
     due_at: datetime | None = None
 
 
+class Decisions(DecisionStore, MergedReviews, Protocol):
+    """Decisions on reviews, for whoever decides and for whoever merges members."""
+
+
 class Storage(Protocol):
     """All storage ports on one empty store."""
 
@@ -77,7 +81,7 @@ class Storage(Protocol):
     def programs(self) -> ProgramStore: ...
 
     @property
-    def decisions(self) -> DecisionStore: ...
+    def decisions(self) -> Decisions: ...
 
     @property
     def due(self) -> DueIndex: ...

@@ -141,6 +141,26 @@ def test_a_members_decisions_come_newest_review_first_in_pages(storage: Storage)
     assert end == ""
 
 
+def test_merged_members_are_counted_and_listed_together(storage: Storage) -> None:
+    """W13, R105: however often that is done."""
+    bill, later = MemberId("bill"), START + timedelta(hours=1)
+    for member_id, key, at in ((SARAH, "hers", START), (bill, "his", later)):
+        decision = replace(written(key, at), member_id=member_id)
+        storage.decisions.commit(changing(decision, tally=Tally((Counted(key, at, "candle"),), older=1)))
+    for _ in range(2):
+        storage.decisions.join(CANDLES, bill, SARAH)
+    together = storage.decisions.tally(CANDLES, SARAH)
+    assert (together.reviews, together.older) == (
+        (Counted("hers", START, "candle"), Counted("his", later, "candle")),
+        2,
+    )
+    assert storage.decisions.tally(CANDLES, bill).ever() == 0
+    listed, _ = storage.decisions.of_member(CANDLES, SARAH, before="", limit=5)
+    assert [decision.review_key for decision in listed] == ["his", "hers"]
+    storage.decisions.join(ProgramSlug("soap"), bill, SARAH)
+    assert storage.decisions.tally(ProgramSlug("soap"), SARAH) == Tally()
+
+
 def test_erasure_leaves_that_it_was_decided_and_nothing_that_was_said(storage: Storage) -> None:
     """R25: the review pays no second time; its text, its words and the member's list are gone. Twice is once."""
     tally = Tally().with_review(Counted(EVERYTHING.review_key, START, "candle"))

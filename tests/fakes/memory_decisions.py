@@ -56,6 +56,14 @@ class MemoryDecisions:
         decisions = {decision.review_key: decision for decision in found if decision}
         return list(decisions.values()), page[-1] if len(page) == limit else ""
 
+    def join(self, program: ProgramSlug, merged: MemberId, staying: MemberId) -> None:
+        with self._lock:
+            self.listed.setdefault((program, staying), {}).update(self.listed.get((program, merged), {}))
+            theirs, ours = self.tally(program, merged), self.tally(program, staying)
+            if theirs.ever():
+                self.tallies[(program, staying)] = replace(ours.joined(theirs), version=ours.version + 1)
+                self.tallies[(program, merged)] = Tally(version=theirs.version + 1)
+
     def forget(self, program: ProgramSlug, member_id: MemberId) -> None:
         for review_key in self.listed.pop((program, member_id), {}).values():
             decision = self.load(program, review_key)

@@ -11,11 +11,16 @@ from pydantic import ValidationError
 from loyalty.contracts.corrections import FindForm, MergeForm, UndoForm, UndoneDocument
 from loyalty.domain.errors import KeyReused, NotFound, Rejected
 from loyalty.domain.identity import Email
+from loyalty.domain.ledger.caps import CapPeriod
 from loyalty.domain.ledger.commands import Adjust, Earn, Spend
 from loyalty.domain.ledger.entry import Entry, EntryKind, Source
 from loyalty.domain.ledger.terms import Overdraft
+from loyalty.domain.review_rule import ReviewLimit, ReviewRule
 from loyalty.services.correct_members import CorrectMembers
+from loyalty.services.merge_members import MergeMembers
 from tests.builders import BILL, SARAH
+from tests.fakes.memory_decisions import MemoryDecisions
+from tests.review_world import ReviewWorld
 from tests.worlds import World
 
 
@@ -27,7 +32,7 @@ def world() -> World:
 def undo(world: World, entry_id: str, points: int | None = None, key: str = "", **more: Any) -> UndoneDocument:
     form = UndoForm(entry_id=entry_id, points=points, reason=more.pop("reason", "A mistake"))
     email = more.pop("email", SARAH.value)
-    service = CorrectMembers(world.ledger)
+    service = CorrectMembers(world.ledger, MemoryDecisions())
     return service.undo(world.program, email, form, key=key, actor="anna", source=Source("api"))
 
 
@@ -36,7 +41,9 @@ def journal(world: World) -> list[Entry]:
 
 
 def merge(world: World, ending: str, into: str) -> str:
-    return CorrectMembers(world.ledger).merge(world.program, ending, MergeForm(into=into), actor="anna")
+    return CorrectMembers(world.ledger, MemoryDecisions()).merge(
+        world.program, ending, MergeForm(into=into), actor="anna"
+    )
 
 
 def test_points_given_by_mistake_are_taken_back_with_a_trail(world: World) -> None:
@@ -124,6 +131,20 @@ def test_two_members_become_one_and_once(world: World) -> None:
         member = world.ledger.find(world.program, address)
         assert member is not None
         assert (member.member_id, member.amounts.available) == (staying, 70)
+
+
+def test_limits_on_reviews_count_the_person() -> None:
+    """W13, R105: not the accounts that the person had; a repeat does what was left of a merge that broke off."""
+    reviews = ReviewWorld(ReviewRule(limit=ReviewLimit(2, CapPeriod.YEAR)))
+    for number, email in enumerate((SARAH.value, BILL.value)):
+        reviews.hears(review_key=f"{number:032x}", event_id=f"e{number}", email=email)
+    ledger, program = reviews.ledger, reviews.program
+    members = [ledger.locate(program, address).member_id for address in (BILL, SARAH)]
+    MergeMembers(ledger)(program, members[0], members[1], actor="anna")
+    corrections = CorrectMembers(ledger, reviews.decisions)
+    assert corrections.merge(program, BILL.value, MergeForm(into=SARAH.value), actor="anna") == members[1]
+    third = reviews.hears(review_key=f"{3:032x}", event_id="e3", email=BILL.value)
+    assert (third.outcome, third.code) == ("refused", "period_limit")
 
 
 def test_members_who_do_not_exist_are_not_merged(world: World) -> None:

@@ -63,3 +63,16 @@ class DecisionStore(Protocol):
 
         May be repeated.
         """
+
+
+class MergedReviews(Protocol):
+    """Reviews of members that became part of others."""
+
+    def join(self, program: ProgramSlug, merged: MemberId, staying: MemberId) -> None:
+        """Count and list the reviews of a member that was merged with those of the one that goes on (W13).
+
+        May be repeated.
+
+        Raises:
+            Conflict: something was decided for one of them meanwhile; trying again is safe.
+        """

@@ -45,6 +45,13 @@ class Tally:
         overflow = max(0, len(reviews) - MOST_KEPT)
         return replace(self, reviews=tuple(reviews[overflow:]), older=self.older + overflow)
 
+    def joined(self, other: Tally) -> Tally:
+        """The tally of a member that another one has become part of."""
+        together = self
+        for counted in other.reviews:
+            together = together.with_review(counted)
+        return replace(together, older=together.older + other.older)
+
     def ever(self) -> int:
         """How many reviews have earned."""
         return self.older + len(self.reviews)

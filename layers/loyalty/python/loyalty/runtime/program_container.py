@@ -43,7 +43,7 @@ def program_api(settings: ProgramApiSettings) -> ProgramApi:
         settings=keep_settings,
         keys=KeepKeys(DynamoKeys(client, table), clock, randomness),
         members=Members(ledger),
-        corrections=CorrectMembers(ledger),
+        corrections=CorrectMembers(ledger, DynamoDecisions(client, table)),
         rules=RulesApi(admit, keep_settings, explain),
     )
 

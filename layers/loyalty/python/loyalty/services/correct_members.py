@@ -13,7 +13,8 @@ from loyalty.domain.ledger.decisions import Refusal
 from loyalty.domain.ledger.entry import Entry, Source
 from loyalty.domain.program import Program
 from loyalty.ports import Receipt
-from loyalty.services.merge_members import MergeMembers
+from loyalty.review_ports import MergedReviews
+from loyalty.services.merge_members import MergeMembers, merged_into
 from loyalty.services.posting import Ledger
 
 
@@ -22,6 +23,7 @@ class CorrectMembers:
     """Corrections by people; the journal keeps what was, and what was done about it by whom."""
 
     ledger: Ledger
+    reviews: MergedReviews
 
     def undo(
         self, program: Program, email: str, form: UndoForm, *, key: str, actor: str, source: Source
@@ -64,7 +66,7 @@ class CorrectMembers:
     def merge(self, program: Program, email: str, form: MergeForm, *, actor: str) -> MemberId:
         """Let a member go on in another, with all points and both histories; the id of the one that goes on.
 
-        Addresses that lead to one member already are no mistake: a repeat finds it done.
+        Addresses that lead to one member already are no mistake: a repeat finds it done, or does what was left of it.
 
         Raises:
             Invalid: an e-mail address is malformed.
@@ -72,9 +74,15 @@ class CorrectMembers:
             Rejected: the merge is refused, with the refusal's code.
         """
         ending, staying = self._member_id(program, email), self._member_id(program, form.into)
-        if ending == staying:
-            return staying
-        return _done(MergeMembers(self.ledger)(program, ending, staying, actor=actor)).member_id
+        if ending != staying:
+            _done(MergeMembers(self.ledger)(program, ending, staying, actor=actor))
+        self.ledger.retrying(lambda: self._join_reviews(program, staying))
+        return staying
+
+    def _join_reviews(self, program: Program, staying: MemberId) -> None:
+        """Let limits on reviews count the person, not the accounts that the person had (R105, R111)."""
+        for merged in merged_into(self.ledger.store, program, staying):
+            self.reviews.join(program.slug, merged, staying)
 
     def _entry(self, program: Program, entry_id: str) -> Entry:
         entry = self.ledger.store.entry(program.slug, *split_entry_id(entry_id))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loyalty.domain.identity import MemberId, normalise_email
 from loyalty.domain.ledger.commands import Command, CommandKey, Erase, Narrative
 from loyalty.domain.ledger.decisions import Refusal
-from loyalty.domain.ledger.entry import Entry, EntryKind, Source
+from loyalty.domain.ledger.entry import Entry, Source
 from loyalty.domain.ledger.member import Standing
 from loyalty.domain.program import Program
 from loyalty.ports import Claim, Receipt, Redirect
 from loyalty.review_ports import DecisionStore
 from loyalty.services.identify_member import CLAIMED
+from loyalty.services.merge_members import merged_into
 from loyalty.services.posting import Ledger
 
 
@@ -36,7 +36,7 @@ class EraseMember:
         Raises:
             Conflict: others kept changing the member; trying again is safe.
         """
-        for merged in self._merged_into(program, member_id):
+        for merged in merged_into(self.ledger.store, program, member_id):
             self._erase(program, merged, actor)
         return self._erase(program, member_id, actor)
 
@@ -54,13 +54,6 @@ class EraseMember:
             if entry.private is not None:
                 store.forget_words(entry)
         return receipt
-
-    def _merged_into(self, program: Program, member_id: MemberId) -> Iterator[MemberId]:
-        for entry in self.ledger.store.journal(program.slug, member_id):
-            if entry.kind is EntryKind.MERGE and not entry.effect.merged_into:
-                merged = MemberId(entry.source.id)
-                yield from self._merged_into(program, merged)
-                yield merged
 
     def _redirects(self, program: Program, journal: list[Entry], member_id: MemberId) -> list[MemberId]:
         """The derived ids of former addresses that lead to this member."""

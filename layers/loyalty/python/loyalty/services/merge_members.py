@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from loyalty.domain.errors import Duplicate
 from loyalty.domain.identity import Address, MemberId
 from loyalty.domain.ledger.commands import Command, CommandKey, MergeIn, MergeOut, Narrative
 from loyalty.domain.ledger.decisions import Refusal
-from loyalty.domain.ledger.entry import Source
+from loyalty.domain.ledger.entry import EntryKind, Source
 from loyalty.domain.program import Program
-from loyalty.ports import KeyRecord, Plan, Receipt
+from loyalty.ports import KeyRecord, LedgerStore, Plan, Receipt
 from loyalty.services.posting import Ledger
 
 
@@ -67,3 +68,12 @@ class MergeMembers:
         except Duplicate as duplicate:
             return self.ledger.replayed(into, duplicate.first)
         return receipt
+
+
+def merged_into(store: LedgerStore, program: Program, member_id: MemberId) -> Iterator[MemberId]:
+    """The members that went on in this one, directly or over others."""
+    for entry in store.journal(program.slug, member_id):
+        if entry.kind is EntryKind.MERGE and not entry.effect.merged_into:
+            merged = MemberId(entry.source.id)
+            yield from merged_into(store, program, merged)
+            yield merged

@@ -75,17 +75,7 @@ class DynamoDecisions:
             Conflict: a record, name, tally or text is not any more what was read.
         """
         stored = replace(change.decision, version=change.decision.version + 1)
-        writes = self._writes(change, stored)
-        with storage_errors():
-            try:
-                if len(writes) == 1:
-                    self._client.put_item(**writes[0])
-                else:
-                    self._client.transact_write_items(TransactItems=[{"Put": write} for write in writes])
-            except ClientError as error:
-                if meant := _cancelled(error):
-                    raise meant from error
-                raise
+        self._write(self._writes(change, stored))
         return stored
 
     def of_member(
@@ -96,6 +86,24 @@ class DynamoDecisions:
         found = [self.load(program, item["review_key"]) for item in page]
         decisions = {decision.review_key: decision for decision in found if decision}
         return list(decisions.values()), page[-1]["sk"] if len(page) == limit else ""
+
+    def join(self, program: ProgramSlug, merged: MemberId, staying: MemberId) -> None:
+        """Count and list the reviews of a member that was merged with those of the one that goes on (W13).
+
+        Raises:
+            Conflict: something was decided for one of them meanwhile; trying again is safe.
+        """
+        before = keys.REVIEWS_END
+        while page := self._listed(program, merged, before, 25):
+            for listed in page:
+                self._write(
+                    [{"TableName": self._table, "Item": wire(listed | {"pk": keys.reviews_pk(program, staying)})}]
+                )
+            before = page[-1]["sk"]
+        theirs, ours = self.tally(program, merged), self.tally(program, staying)
+        if theirs.ever():
+            counts = ((staying, ours.joined(theirs)), (merged, Tally(version=theirs.version)))
+            self._write([self._put_tally(program, member_id, tally) for member_id, tally in counts])
 
     def forget(self, program: ProgramSlug, member_id: MemberId) -> None:
         """Remove what is known of a member's reviews beyond that they were decided on."""
@@ -138,11 +146,25 @@ class DynamoDecisions:
         ]
         writes += [self._put(name_item(program, name, stored.review_key), 0) for name in change.new_names]
         if change.tally is not None:
-            tally = replace(change.tally, version=change.tally.version + 1)
-            writes.append(self._put(tally_item(program, member_id, tally), change.tally.version))
+            writes.append(self._put_tally(program, member_id, change.tally))
         if change.text:
             writes.append(self._put(text_item(program, change.text, stored.review_key), 0))
         return writes
+
+    def _write(self, writes: list[PutTypeDef]) -> None:
+        with storage_errors():
+            try:
+                if len(writes) == 1:
+                    self._client.put_item(**writes[0])
+                else:
+                    self._client.transact_write_items(TransactItems=[{"Put": write} for write in writes])
+            except ClientError as error:
+                if meant := _cancelled(error):
+                    raise meant from error
+                raise
+
+    def _put_tally(self, program: ProgramSlug, member_id: MemberId, tally: Tally) -> PutTypeDef:
+        return self._put(tally_item(program, member_id, replace(tally, version=tally.version + 1)), tally.version)
 
     def _put(self, item: Item, version: int, unless: str = _ABSENT) -> PutTypeDef:
         request: PutTypeDef = {"TableName": self._table, "Item": wire(item)}
