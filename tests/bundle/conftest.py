@@ -71,6 +71,8 @@ class Account:
                 return "http://127.0.0.1:9"
             case "LOG_LEVEL":
                 return "INFO"
+            case "PYDANTIC_DISABLE_PLUGINS":
+                return "__all__"
             case _ if variable.endswith("_QUEUE_URL"):
                 return str(self._client("sqs").create_queue(QueueName=name)["QueueUrl"])
             case _ if variable.endswith("_TOPIC"):
