@@ -48,6 +48,14 @@ def deployable() -> Path:
     return build_or_skip(Target(DEPLOYED_VERSION, DEPLOYED_ARCHITECTURE))
 
 
+SETTINGS = {
+    # Nobody listens there: what asks Klaviyo must say so in its answer and not break.
+    "KLAVIYO_BASE_URL": "http://127.0.0.1:9",
+    "LOG_LEVEL": "INFO",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
+}
+
+
 class Account:
     """An empty AWS account on loopback, and what of it each environment variable names."""
 
@@ -66,13 +74,8 @@ class Account:
                 return self._table(name)
             case "CREDENTIALS_KEY_ID":
                 return str(self._client("kms").create_key()["KeyMetadata"]["Arn"])
-            case "KLAVIYO_BASE_URL":
-                # Nobody listens there: what asks Klaviyo must say so in its answer and not break.
-                return "http://127.0.0.1:9"
-            case "LOG_LEVEL":
-                return "INFO"
-            case "PYDANTIC_DISABLE_PLUGINS":
-                return "__all__"
+            case "KLAVIYO_BASE_URL" | "LOG_LEVEL" | "PYDANTIC_DISABLE_PLUGINS":
+                return SETTINGS[variable]
             case _ if variable.endswith("_QUEUE_URL"):
                 return str(self._client("sqs").create_queue(QueueName=name)["QueueUrl"])
             case _ if variable.endswith("_TOPIC"):
