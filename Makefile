@@ -69,8 +69,9 @@ test: check ## Everything, as CI runs it: checks, then all tests
 	$(PYTEST)
 
 .PHONY: test-fast
-test-fast: environment ## Unit and property tests of the product, in under a minute
-	HYPOTHESIS_PROFILE=fast $(PYTEST) -m "not slow" tests/unit tests/property --ignore=tests/unit/fake_klaviyo
+test-fast: environment ## Unit and property tests of the product, in about a minute
+	HYPOTHESIS_PROFILE=fast $(PYTEST) -m "not slow" tests/unit tests/property \
+		$(foreach tools,benchmarks fake_klaviyo local tools,--ignore=tests/unit/$(tools))
 
 .PHONY: check
 check: environment ## Format, lint, types, import rules, template

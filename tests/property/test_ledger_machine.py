@@ -41,5 +41,6 @@ def test_the_ledger_on_moto() -> None:
 
 
 @on_emulator
+@pytest.mark.slow
 def test_the_ledger_on_the_emulator(request: pytest.FixtureRequest) -> None:
     run(TableBench(request.getfixturevalue("emulated_dynamodb")), share=25, steps=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def test_the_wait_that_is_named_is_enough_and_not_too_long(pauses: list[int]) ->
         now += wait
 
 
+@pytest.mark.slow
 def test_a_steady_stream_gets_what_the_minute_allows() -> None:
     """The events lane lives from this window: 150 bulk requests of 1,000 events."""
     made = made_by(SOME, [(10, 1)] * 60_000)

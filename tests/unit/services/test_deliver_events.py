@@ -50,6 +50,7 @@ def test_a_members_events_arrive_in_ledger_order(world: World) -> None:
     assert [properties["points"] for _, _, properties in world.account.events()] == list(range(10, 22))
 
 
+@pytest.mark.slow
 def test_more_than_a_request_holds_takes_two(world: World) -> None:
     entries = many(world, 1001, members=300)
     world.send(*entries)
@@ -211,6 +212,7 @@ def test_a_failed_event_is_not_tried_again(world: World) -> None:
     assert world.account.events() == []
 
 
+@pytest.mark.slow
 def test_what_was_delivered_before_trouble_came_does_not_come_back(world: World) -> None:
     entries = many(world, 1500, members=200)
     assert world.account.calls("bulk_create_events") == 0
@@ -349,6 +351,7 @@ def test_what_klaviyo_took_is_counted_by_type(world: World) -> None:
     assert {figures.last_at for figures in counted.values()} == {world.clock.now()}
 
 
+@pytest.mark.slow
 def test_a_noisy_programs_thousands_come_after_a_quiet_ones_few(world: World) -> None:
     """One invocation that got messages of both: the quiet program's go first, and full requests follow."""
     noisy = world.has_owed(2500)
@@ -360,6 +363,7 @@ def test_a_noisy_programs_thousands_come_after_a_quiet_ones_few(world: World) ->
     assert_each_exactly_once(world, [*noisy, *quiet])
 
 
+@pytest.mark.slow
 def test_a_program_whose_account_is_slow_leaves_the_others_their_time(world: World) -> None:
     """Each program has its share of the time, and what is left over goes to those after it."""
     few, lots = world.has_owed(2100), world.has_owed(2200, program=world.soaps)

@@ -64,6 +64,7 @@ def states(office: Office, entries: list[Entry]) -> set[DeliveryState]:
     return {entry.delivery.state for entry in stored if entry}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ConnectionMode)
 def test_a_thousand_failing_sends_make_one_notification_and_no_more_calls(mode: ConnectionMode) -> None:
     """R16, R17, R18."""
