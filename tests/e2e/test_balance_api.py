@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,11 @@ import requests
 
 from local.records import Records
 from local.stack import Stack
+from loyalty.adapters.dynamodb.decision_store import DynamoDecisions
+from loyalty.domain.identity import MemberId, ProgramSlug
+from loyalty.domain.review_decisions import ReviewDecision
+from loyalty.domain.review_tally import Counted, Tally
+from loyalty.review_ports import ReviewChange
 
 RETRIED = (429, 500, 502, 503)
 """What Klaviyo's flow webhooks send again; everything else that is no 2xx is skipped for good (docs/klaviyo.md 7)."""
@@ -93,9 +99,23 @@ def test_settings_and_keys_and_members_are_served_under_the_functions_own_role(c
     assert call("GET", f"/members/{customer}/summary").json()["points_balance"] == 0
 
 
-def test_mistakes_are_put_right_under_the_functions_own_role(call: Call, customer: str) -> None:
-    """W8, W13: points of the wrong customer go back, and two addresses of one person become one member."""
+def a_paid_review(slug: ProgramSlug, member_id: MemberId, key: str) -> ReviewChange:
+    """A review that took a place under its member's limits."""
+    now = datetime.now(UTC)
+    decision = ReviewDecision(key, "awarded", "", "", 1, key, member_id, now, submitted_at=now)
+    return ReviewChange(slug, decision, tally=Tally((Counted(key, now),)))
+
+
+def test_mistakes_are_put_right_under_the_functions_own_role(
+    stack: Stack, records: Records, call: Call, customer: str
+) -> None:
+    """W8, W13: points of the wrong customer go back, and two addresses of one person become one member.
+
+    What limits have counted for the member that ends is counted for the other from then on (R105).
+    """
     other, till = f"other-{customer}", customer[:30]
+    decisions = DynamoDecisions(stack.client("dynamodb"), stack.description.table)
+    decisions.commit(a_paid_review(records.slug, records.member_id(other), till))
     items = [{"email": email, "amount": 100, "reason": "Bonus"} for email in (customer, other)]
     given = call("POST", "/balance/increase", items).json()["results"][0]["entry_id"]
     undone = call("POST", f"/members/{customer}/undo", {"entry_id": given, "points": 30, "reason": "Too many"})
@@ -105,6 +125,7 @@ def test_mistakes_are_put_right_under_the_functions_own_role(call: Call, custome
     assert (first.status_code, merged.status_code) == (200, 200), first.text + merged.text
     assert merged.json()["balances"]["available"] == 170
     assert call("GET", f"/members?external_id={till}").json() == merged.json()
+    assert [each.review_key for each in decisions.tally(records.slug, records.member_id(customer)).reviews] == [till]
 
 
 def test_the_operator_opens_a_program(stack: Stack, customer: str) -> None:
