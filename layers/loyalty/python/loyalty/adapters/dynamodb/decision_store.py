@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -18,9 +18,15 @@ from loyalty.adapters.dynamodb.decision_item import (
     tally_of,
     text_item,
 )
-from loyalty.adapters.dynamodb.errors import is_failed_condition, storage_errors
+from loyalty.adapters.dynamodb.errors import (
+    BUSY_ITEM,
+    FAILED_CONDITION,
+    cancellation_codes,
+    is_failed_condition,
+    storage_errors,
+)
 from loyalty.adapters.dynamodb.typed_json import Item, plain, wire
-from loyalty.domain.errors import Conflict, LoyaltyError, Transient
+from loyalty.domain.errors import Conflict
 from loyalty.domain.identity import MemberId, ProgramSlug
 from loyalty.domain.review_decisions import ReviewDecision, forgotten
 from loyalty.domain.review_tally import Tally
@@ -32,9 +38,6 @@ if TYPE_CHECKING:
 
 _ABSENT = "attribute_not_exists(pk)"
 _AS_READ = "version = :version"
-_LOST = {"ConditionalCheckFailed", "TransactionConflict"}
-"""Reasons of a cancelled transaction that mean that somebody else was first."""
-
 _UNDECIDED = "attribute_not_exists(pk) OR (attribute_exists(outcome) AND attribute_not_exists(version))"
 """Nothing is stored, or a refusal of a release that did not count versions."""
 
@@ -159,8 +162,9 @@ class DynamoDecisions:
                 else:
                     self._client.transact_write_items(TransactItems=[{"Put": write} for write in writes])
             except ClientError as error:
-                if meant := _cancelled(error):
-                    raise meant from error
+                if _was_first(error):
+                    message = "Somebody else decided on this review, or for this member, first."
+                    raise Conflict(message) from error
                 raise
 
     def _put_tally(self, program: ProgramSlug, member_id: MemberId, tally: Tally) -> PutTypeDef:
@@ -187,12 +191,9 @@ class DynamoDecisions:
             self._client.delete_item(TableName=self._table, Key=wire({"pk": key.pk, "sk": key.sk}))
 
 
-def _cancelled(error: ClientError) -> LoyaltyError | None:
-    """What a write that did not happen means; None where that is for the service's error to say."""
-    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-    codes = {reason.get("Code") for reason in reasons} - {"None", None}
+def _was_first(error: ClientError) -> bool:
+    """Whether a write did not happen because somebody else wrote first, or is writing just now."""
     # A single write answers so while a transaction of somebody else is under way on its item.
     is_busy = error.response.get("Error", {}).get("Code") == "TransactionConflictException"
-    if is_failed_condition(error) or is_busy or (codes and codes <= _LOST):
-        return Conflict("Somebody else decided on this review, or for this member, first.")
-    return Transient("Storage is busy; try again shortly.") if codes else None
+    codes = {*cancellation_codes(error)} - {"None"}
+    return is_busy or is_failed_condition(error) or bool(codes and codes <= {FAILED_CONDITION, BUSY_ITEM})
